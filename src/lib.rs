@@ -1,0 +1,19 @@
+//! Counts the network connections of a Linux system by protocol and TCP state.
+//!
+//! This library is the pure part: bytes in, counts and text out. It makes no system call, allocates
+//! nothing and cannot panic. The program around it (`src/bin/network-connections/`) opens, reads and
+//! writes. The modules, in the order in which data flows through them:
+//!
+//! 1. [`table`]: which files under procfs hold the sockets, and what is in each;
+//! 2. [`rows`]: the bytes of such a file, cut into sockets;
+//! 3. [`counts`]: how many sockets of each table are in each state.
+
+#![no_std]
+#![forbid(unsafe_code)]
+// What could panic is not written, so that nobody has to prove that it doesn't.
+#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+pub mod table;
+pub mod rows;
+pub mod counts;

@@ -1,0 +1,57 @@
+//! The socket tables of procfs: which files there are, and what is in each.
+
+/// A file of sockets, one a line (net/ipv4/tcp_ipv4.c, net/ipv6/tcp_ipv6.c, net/ipv4/udp.c,
+/// net/ipv6/udp.c).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Table {
+    Tcp4,
+    Tcp6,
+    Udp4,
+    Udp6,
+}
+
+/// The address family of a table's sockets. An IPv4-mapped socket is in an IPv6 table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    Inet,
+    Inet6,
+}
+
+impl Table {
+    /// All of them, in the order in which they are read. One that every system has is the last: when
+    /// a process ends, the files under its directory are gone, and then it is missed.
+    pub const ALL: [Table; 4] = [Table::Tcp4, Table::Tcp6, Table::Udp6, Table::Udp4];
+
+    /// The file's name under the procfs directory (or under a process's directory in it).
+    pub const fn file(self) -> &'static str {
+        match self {
+            Table::Tcp4 => "/net/tcp",
+            Table::Tcp6 => "/net/tcp6",
+            Table::Udp4 => "/net/udp",
+            Table::Udp6 => "/net/udp6",
+        }
+    }
+
+    pub const fn family(self) -> Family {
+        match self {
+            Table::Tcp4 | Table::Udp4 => Family::Inet,
+            Table::Tcp6 | Table::Udp6 => Family::Inet6,
+        }
+    }
+
+    /// Whether a system may lack the file: one with IPv6 off (`ipv6.disable=1`, or a kernel without
+    /// it) has no IPv6 tables. Every one has the IPv4 tables.
+    pub const fn is_optional(self) -> bool {
+        matches!(self.family(), Family::Inet6)
+    }
+}
+
+impl Family {
+    /// Hexadecimal digits of an address in a table's row: `%08X` for each 32 bits of it.
+    pub const fn address_digits(self) -> usize {
+        match self {
+            Family::Inet => 8,
+            Family::Inet6 => 4 * 8,
+        }
+    }
+}

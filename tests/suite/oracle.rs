@@ -1,0 +1,67 @@
+//! What the program must make of a table, written to be obviously right and nothing else.
+
+use network_connections::counts::State;
+use network_connections::rows::{HEAD, Socket};
+use network_connections::table::Family;
+
+/// The sockets of a table, or the number and the first bytes of the first line that isn't a row.
+pub fn sockets(table: &[u8], family: Family) -> Result<Vec<Socket>, (u32, Vec<u8>)> {
+    let mut lines: Vec<&[u8]> = table.split(|&byte| byte == b'\n').collect();
+    if lines.last() == Some(&&b""[..]) {
+        lines.pop();
+    }
+    let mut sockets = Vec::new();
+    for (index, line) in lines.iter().enumerate().skip(1) {
+        match socket(&String::from_utf8_lossy(line), family) {
+            Some(socket) => sockets.push(socket),
+            None => return Err((index as u32 + 1, line[..line.len().min(HEAD)].to_vec())),
+        }
+    }
+    Ok(sockets)
+}
+
+fn socket(row: &str, family: Family) -> Option<Socket> {
+    let unpadded = row.trim_start_matches(' ');
+    let columns: Vec<&str> = unpadded.split(' ').collect();
+    let [slot, local, remote, state, ..] = columns[..] else { return None };
+    // No kernel prints a row that is wider up to the blank behind `st`.
+    let padding = row.len() - unpadded.len();
+    if padding + format!("{slot} {local} {remote} {state} ").len() > HEAD {
+        return None;
+    }
+    let slot = slot.strip_suffix(':')?;
+    let (local_address, local_port) = local.split_once(':')?;
+    let (remote_address, remote_port) = remote.split_once(':')?;
+    let address_digits = match family {
+        Family::Inet => 8,
+        Family::Inet6 => 32,
+    };
+    let is_row = !slot.is_empty()
+        && slot.chars().all(|digit| digit.is_ascii_digit())
+        && is_hexadecimal(local_address, address_digits)
+        && is_hexadecimal(local_port, 4)
+        && is_hexadecimal(remote_address, address_digits)
+        && is_hexadecimal(remote_port, 4)
+        && is_hexadecimal(state, 2);
+    is_row.then(|| Socket {
+        state: match u8::from_str_radix(state, 16).unwrap() {
+            1 => State::Established,
+            2 => State::SynSent,
+            3 => State::SynRecv,
+            4 => State::FinWait1,
+            5 => State::FinWait2,
+            6 => State::TimeWait,
+            7 => State::Close,
+            8 => State::CloseWait,
+            9 => State::LastAck,
+            10 => State::Listen,
+            11 => State::Closing,
+            _ => State::Unknown,
+        },
+        remote_is_zero: remote_address.chars().all(|digit| digit == '0'),
+    })
+}
+
+fn is_hexadecimal(column: &str, digits: usize) -> bool {
+    column.len() == digits && column.chars().all(|digit| digit.is_ascii_hexdigit())
+}

@@ -1,0 +1,361 @@
+//! The parser: cases by hand, then whatever proptest thinks of, against the oracle.
+
+use network_connections::counts::State;
+use network_connections::rows::{self, Failure, HEAD, Socket};
+use network_connections::table::Family::{self, Inet, Inet6};
+use proptest::prelude::*;
+
+use crate::oracle;
+
+const HEADER: &[u8] = b"  sl  local_address rem_address   st\n";
+
+type Outcome = Result<Vec<Socket>, (u32, Vec<u8>)>;
+
+/// What the parser makes of a table that is read in these pieces.
+fn sockets<'a>(family: Family, pieces: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
+    let mut pieces = pieces.into_iter().filter(|piece| !piece.is_empty());
+    let mut sockets = Vec::new();
+    let read = |page: &mut [u8]| -> Result<usize, std::convert::Infallible> {
+        let piece = pieces.next().unwrap_or_default();
+        page[..piece.len()].copy_from_slice(piece);
+        Ok(piece.len())
+    };
+    match rows::each(family, &mut [0; 1 << 16], read, |socket| sockets.push(socket)) {
+        Ok(()) => Ok(sockets),
+        Err(Failure::NotARow(row)) => Err((row.line, row.start.to_vec())),
+    }
+}
+
+/// What the parser makes of a table of this one line under a header.
+fn line(family: Family, line: &str) -> Outcome {
+    sockets(family, [HEADER, line.as_bytes(), b"\n"])
+}
+
+const SELF: &str = "00000000000000000000000001000000";
+const ZERO: &str = "00000000000000000000000000000000";
+
+#[test]
+fn rows_are_sockets() {
+    let cases = [
+        (
+            "established",
+            "   0: 0100007F:1F90 0200007F:C001 01 00000000:00000000",
+            State::Established,
+            false,
+        ),
+        (
+            "listening",
+            "   1: 00000000:1F90 00000000:0000 0A 00000000:00000000",
+            State::Listen,
+            true,
+        ),
+        (
+            "a remote port alone isn't a remote address",
+            "   2: 0100007F:1F90 00000000:C001 07 0",
+            State::Close,
+            true,
+        ),
+        (
+            "big-endian",
+            "   3: 7F000001:1F90 7F000001:C001 06 00000000:00000000",
+            State::TimeWait,
+            false,
+        ),
+        (
+            "only the last digit isn't zero",
+            "   4: 0100007F:1F90 00000001:0000 02 ",
+            State::SynSent,
+            false,
+        ),
+        (
+            "only the first digit isn't zero",
+            "   5: 0100007F:1F90 10000000:0000 03 ",
+            State::SynRecv,
+            false,
+        ),
+        ("slot of four digits", "9999: 0100007F:1F90 0200007F:C001 04 ", State::FinWait1, false),
+        ("slot of five digits", "10000: 0100007F:1F90 0200007F:C001 05 ", State::FinWait2, false),
+        (
+            "slot of ten digits",
+            "2147483647: 0100007F:1F90 0200007F:C001 08 ",
+            State::CloseWait,
+            false,
+        ),
+        ("no blank before the slot", "0: 0100007F:1F90 0200007F:C001 09 ", State::LastAck, false),
+        ("lower case", "   0: 0100007f:1f90 0200007f:c001 0b ", State::Closing, false),
+        ("nothing behind st", "   0: 0100007F:1F90 0200007F:C001 0A", State::Listen, false),
+        (
+            "a state that the kernel shows as 03",
+            "   0: 0100007F:1F90 0200007F:C001 0C ",
+            State::Unknown,
+            false,
+        ),
+        (
+            "a state that the kernel doesn't show",
+            "   0: 0100007F:1F90 0200007F:C001 0D ",
+            State::Unknown,
+            false,
+        ),
+        ("no state", "   0: 0100007F:1F90 0200007F:C001 00 ", State::Unknown, false),
+        (
+            "the last state there can be",
+            "   0: 0100007F:1F90 0200007F:C001 FF ",
+            State::Unknown,
+            false,
+        ),
+        (
+            "a multiple of 16 isn't state 0A",
+            "   0: 0100007F:1F90 0200007F:C001 A0 ",
+            State::Unknown,
+            false,
+        ),
+    ];
+    for (name, row, state, remote_is_zero) in cases {
+        assert_eq!(line(Inet, row), Ok(vec![Socket { state, remote_is_zero }]), "{name}");
+    }
+}
+
+#[test]
+fn ipv6_rows_are_sockets() {
+    let last = format!("{}1", &ZERO[1..]);
+    let first = format!("1{}", &ZERO[1..]);
+    let cases = [
+        ("established", SELF, State::Established, false),
+        ("unconnected", ZERO, State::Established, true),
+        ("only the last digit isn't zero", last.as_str(), State::Established, false),
+        ("only the first digit isn't zero", first.as_str(), State::Established, false),
+    ];
+    for (name, remote, state, remote_is_zero) in cases {
+        let row = format!("2147483647: {SELF}:1F90 {remote}:C001 01 00000000:00000000");
+        assert_eq!(line(Inet6, &row), Ok(vec![Socket { state, remote_is_zero }]), "{name}");
+    }
+}
+
+#[test]
+fn other_lines_are_errors() {
+    let cases = [
+        ("empty", ""),
+        ("blank", "    "),
+        ("a tab before the slot", "\t   0: 0100007F:1F90 0200007F:C001 01 "),
+        ("another header", "  sl  local_address rem_address   st"),
+        ("words", "hello, world"),
+        ("no slot", " 0100007F:1F90 0200007F:C001 01 "),
+        ("slot without digits", "   : 0100007F:1F90 0200007F:C001 01 "),
+        ("slot without a colon", "   0  0100007F:1F90 0200007F:C001 01 "),
+        ("hexadecimal slot", "   A: 0100007F:1F90 0200007F:C001 01 "),
+        ("slot alone", "   0:"),
+        ("nothing between slot and address", "   0:0100007F:1F90 0200007F:C001 01 "),
+        ("local address too short", "   0: 100007F:1F90 0200007F:C001 01 "),
+        ("local address too long", "   0: 00100007F:1F90 0200007F:C001 01 "),
+        ("local address of IPv6", "   0: 00000000000000000000000001000000:1F90 0200007F:C001 01 "),
+        ("local address not hexadecimal", "   0: 0100007G:1F90 0200007F:C001 01 "),
+        ("no local port", "   0: 0100007F 0200007F:C001 01 "),
+        ("local port too short", "   0: 0100007F:F90 0200007F:C001 01 "),
+        ("local port too long", "   0: 0100007F:01F90 0200007F:C001 01 "),
+        ("remote address too short", "   0: 0100007F:1F90 200007F:C001 01 "),
+        ("remote address not hexadecimal", "   0: 0100007F:1F90 0200007x:C001 01 "),
+        ("remote port not hexadecimal", "   0: 0100007F:1F90 0200007F:C0-1 01 "),
+        ("no remote address", "   0: 0100007F:1F90"),
+        ("no st", "   0: 0100007F:1F90 0200007F:C001"),
+        ("no st but a blank", "   0: 0100007F:1F90 0200007F:C001 "),
+        ("st of one digit", "   0: 0100007F:1F90 0200007F:C001 1 "),
+        ("st of one digit, and the end", "   0: 0100007F:1F90 0200007F:C001 1"),
+        ("st of three digits", "   0: 0100007F:1F90 0200007F:C001 001 "),
+        ("st not hexadecimal", "   0: 0100007F:1F90 0200007F:C001 0x "),
+        ("st of no hexadecimal digits", "   0: 0100007F:1F90 0200007F:C001 xx "),
+        ("a tab", "   0:\t0100007F:1F90 0200007F:C001 01 "),
+        ("two blanks", "   0: 0100007F:1F90  0200007F:C001 01 "),
+        ("a carriage return", "   0: 0100007F:1F90 0200007F:C001 01\r"),
+        ("bytes above ASCII", "   0: 0100007F:1F90 0200007F:C001 0\u{b2} "),
+        ("a null byte", "   0: 0100007F:1F90 0200007F\0C001 01 "),
+    ];
+    for (name, row) in cases {
+        assert_eq!(line(Inet, row), Err((2, row.into())), "{name}");
+    }
+    let ipv4 = "   0: 0100007F:1F90 0200007F:C001 01 ";
+    assert_eq!(line(Inet6, ipv4), Err((2, ipv4.into())), "an IPv4 row among IPv6 rows");
+}
+
+#[test]
+fn an_error_shows_the_start_of_the_line_and_its_number() {
+    let row = b"   0: 0100007F:1F90 0200007F:C001 01 \n";
+    let long = [b'x'; 2 * HEAD];
+    let start = long[..HEAD].to_vec();
+    assert_eq!(sockets(Inet, [HEADER, row, row, &long, b"\n", row]), Err((4, start.clone())));
+    assert_eq!(sockets(Inet, [HEADER, row, row, &long]), Err((4, start)), "a last line");
+    // A state that ends with the head, and goes on behind it.
+    let row = format!("{:>1$}", "0: 0100007F:1F90 0200007F:C001 01", HEAD);
+    assert_eq!(line(Inet, &format!("{row}0 ")), Err((2, row.clone().into())), "wider than any row");
+    assert_eq!(line(Inet, &format!("{} ", &row[1..])).map(|sockets| sockets.len()), Ok(1));
+    let spaces = format!("{:HEAD$}", "");
+    let row = format!("{spaces}0: 0100007F:1F90 0200007F:C001 01");
+    assert_eq!(line(Inet, &row), Err((2, spaces.into())), "wider than any row");
+}
+
+#[test]
+fn the_last_line_needs_no_newline() {
+    let socket = Socket { state: State::Established, remote_is_zero: false };
+    let cases: [(&[u8], Outcome); 7] = [
+        (b"", Ok(vec![])),
+        (b"   0: 0100007F:1F90 0200007F:C001 01 00000000:0", Ok(vec![socket])),
+        (b"   0: 0100007F:1F90 0200007F:C001 01 ", Ok(vec![socket])),
+        (b"   0: 0100007F:1F90 0200007F:C001 01", Ok(vec![socket])),
+        (
+            b"   0: 0100007F:1F90 0200007F:C001 0",
+            Err((2, b"   0: 0100007F:1F90 0200007F:C001 0".into())),
+        ),
+        (b"   0: 0100007F:1F90", Err((2, b"   0: 0100007F:1F90".into()))),
+        (b" ", Err((2, b" ".into()))),
+    ];
+    for (last, expected) in cases {
+        assert_eq!(sockets(Inet, [HEADER, last]), expected, "{:?}", last.escape_ascii());
+    }
+}
+
+#[test]
+fn the_header_may_be_anything() {
+    let row = b"   0: 0100007F:1F90 0200007F:C001 01 \n";
+    for header in [&b"\n"[..], b"   0: 0100007F:1F90 0200007F:C001 01 \n", b"\xff\0\n", HEADER] {
+        assert_eq!(sockets(Inet, [header, row]).map(|sockets| sockets.len()), Ok(1));
+    }
+    assert_eq!(sockets(Inet, [HEADER]), Ok(vec![]), "a header alone");
+    assert_eq!(sockets(Inet, [&HEADER[..5]]), Ok(vec![]), "a header without its end");
+    assert_eq!(sockets(Inet, []), Ok(vec![]), "an empty file");
+}
+
+#[test]
+fn lines_may_be_of_any_length() {
+    let row = b"   0: 0100007F:1F90 0200007F:C001 01 ";
+    for length in [0, 1, HEAD, 4095, 4096, 4097, 60_000] {
+        let tail = vec![b'x'; length];
+        let table: [&[u8]; 7] = [&tail, b"\n", row, &tail, b"\n", row, &tail];
+        assert_eq!(sockets(Inet, table).map(|sockets| sockets.len()), Ok(2), "{length}");
+    }
+}
+
+#[test]
+fn where_a_read_ends_changes_nothing() {
+    let tables: [(Family, &[u8]); 3] = [
+        (Inet, b"header\n   0: 0100007F:1F90 0200007F:C001 01 x\n 123: 00000000:1F90 00000000:0000 0A\n"),
+        (Inet, b"header\n   0: 0100007F:1F90 0200007F:C001 01 x\n 123: 00000000:1F90 00000000;0000 0A x\nx"),
+        (Inet6, b"header\n2147483647: 00000000000000000000000001000000:1F90 00000000000000000000000001000000:C001 01 00000000:00000000\n"),
+    ];
+    for (family, table) in tables {
+        let whole = oracle::sockets(table, family);
+        assert_eq!(sockets(family, [table]), whole);
+        assert_eq!(sockets(family, table.chunks(1)), whole, "byte by byte");
+        for first in 0..table.len() {
+            for second in first..table.len() {
+                let pieces = [&table[..first], &table[first..second], &table[second..]];
+                assert_eq!(sockets(family, pieces), whole, "cut at {first} and {second}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_failed_read_ends_it() {
+    let mut reads = 0;
+    let read = |page: &mut [u8]| {
+        reads += 1;
+        if reads > 1 {
+            return Err("failed");
+        }
+        page[..HEADER.len()].copy_from_slice(HEADER);
+        Ok(HEADER.len())
+    };
+    let outcome = rows::each(Inet, &mut [0; 100], read, |_| panic!("there is no socket"));
+    assert_eq!(outcome, Err(Failure::Read("failed")));
+    assert_eq!(reads, 2);
+}
+
+fn family() -> impl Strategy<Value = Family> {
+    prop_oneof![Just(Inet), Just(Inet6)]
+}
+
+/// A row as the kernel prints it, with values that are often special.
+fn row(family: Family) -> impl Strategy<Value = Vec<u8>> {
+    let address = match family {
+        Inet => prop_oneof![Just("00000000".to_string()), "[0-9A-F]{8}"].boxed(),
+        Inet6 => prop_oneof![Just(ZERO.to_string()), "[0-9A-F]{32}"].boxed(),
+    };
+    let state = prop_oneof![4 => 0..14u8, 1 => any::<u8>()];
+    (any::<u16>(), address.clone(), any::<u16>(), address, any::<u16>(), state, " [ -~]{0,120}|")
+        .prop_map(|(slot, local, local_port, remote, remote_port, state, rest)| {
+            format!(
+                "{slot:4}: {local}:{local_port:04X} {remote}:{remote_port:04X} {state:02X}{rest}"
+            )
+            .into()
+        })
+}
+
+/// A table of rows, of which the last may lack its newline.
+fn table(family: Family) -> impl Strategy<Value = Vec<u8>> {
+    (prop::collection::vec(row(family), 0..12), any::<bool>()).prop_map(|(rows, newline)| {
+        let mut table = HEADER.to_vec();
+        table.extend(rows.join(&b'\n'));
+        if newline && !rows.is_empty() {
+            table.push(b'\n');
+        }
+        table
+    })
+}
+
+/// The same bytes, cut anywhere.
+fn cut<'a>(bytes: &'a [u8], places: &[prop::sample::Index]) -> Vec<&'a [u8]> {
+    let mut places: Vec<usize> = places.iter().map(|place| place.index(bytes.len() + 1)).collect();
+    places.extend([0, bytes.len()]);
+    places.sort();
+    places.windows(2).map(|ends| &bytes[ends[0]..ends[1]]).collect()
+}
+
+fn places() -> impl Strategy<Value = Vec<prop::sample::Index>> {
+    prop::collection::vec(any::<prop::sample::Index>(), 0..40)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn tables_are_read_as_by_the_oracle(
+        (family, table) in family().prop_flat_map(|family| (Just(family), table(family))),
+        places in places(),
+    ) {
+        let expected = oracle::sockets(&table, family);
+        prop_assert!(expected.is_ok());
+        prop_assert_eq!(sockets(family, cut(&table, &places)), expected);
+    }
+
+    #[test]
+    fn damaged_tables_are_read_as_by_the_oracle(
+        (family, mut table) in family().prop_flat_map(|family| (Just(family), table(family))),
+        damage in prop::collection::vec(
+            (any::<prop::sample::Index>(), prop::option::of(prop_oneof![
+                any::<u8>(),
+                prop::sample::select(&b"\n :0AG"[..]),
+            ])),
+            1..4,
+        ),
+        places in places(),
+    ) {
+        for (place, byte) in damage {
+            match byte {
+                Some(byte) => *place.get_mut(&mut table) = byte,
+                None => drop(table.remove(place.index(table.len()))),
+            }
+        }
+        prop_assert_eq!(sockets(family, cut(&table, &places)), oracle::sockets(&table, family));
+    }
+
+    #[test]
+    fn random_bytes_are_read_as_by_the_oracle(
+        family in family(),
+        bytes in prop::collection::vec(prop_oneof![any::<u8>(), Just(b'\n'), Just(b' ')], 0..1000),
+        places in places(),
+    ) {
+        let outcome = sockets(family, cut(&bytes, &places));
+        prop_assert_eq!(&outcome, &oracle::sockets(&bytes, family));
+        let lines = bytes.iter().filter(|&&byte| byte == b'\n').count();
+        prop_assert!(outcome.map_or(0, |sockets| sockets.len()) <= lines);
+    }
+}
