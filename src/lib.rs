@@ -4,9 +4,13 @@
 //! nothing and cannot panic. The program around it (`src/bin/network-connections/`) opens, reads and
 //! writes. The modules, in the order in which data flows through them:
 //!
-//! 1. [`table`]: which files under procfs hold the sockets, and what is in each;
-//! 2. [`rows`]: the bytes of such a file, cut into sockets;
-//! 3. [`counts`]: how many sockets of each table are in each state.
+//! 1. [`options`]: the command line, as a table;
+//! 2. [`table`]: which files under procfs hold the sockets, and what is in each;
+//! 3. [`rows`]: the bytes of such a file, cut into sockets;
+//! 4. [`counts`]: how many sockets of each table are in each state;
+//! 5. [`report`]: the counts as text;
+//! 6. [`message`]: what went wrong instead, as a line for a person;
+//! 7. [`text`]: what those two compose.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -14,6 +18,10 @@
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod options;
 pub mod table;
 pub mod rows;
 pub mod counts;
+pub mod report;
+pub mod message;
+pub mod text;

@@ -1,0 +1,159 @@
+//! What went wrong, as one line for a person.
+
+use getargs::Opt;
+
+use crate::options::{Usage, Word};
+use crate::rows::{HEAD, NotARow};
+use crate::text::{Text, TooLong, append};
+
+/// The program's name, as its messages and its help have it.
+pub const PROGRAM: &str = "network-connections";
+
+/// Why a run failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error<'a> {
+    /// The command line makes no sense.
+    Usage(Usage<'a>),
+    /// A system call on this file failed.
+    File { file: File<'a>, reason: Reason },
+    /// A line of this file isn't a socket row.
+    Row { file: File<'a>, row: NotARow },
+    /// The text for standard output is longer than the buffer made for it.
+    TooLong,
+    /// Whoever read standard output has closed it, and wants no message either.
+    ReaderGone,
+}
+
+/// Why a system call failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    Words(&'static str),
+    /// An error number that nobody has put into words.
+    Number(i32),
+}
+
+/// What a message calls a file: a directory and a path under it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct File<'a> {
+    pub directory: &'a [u8],
+    pub path: &'static str,
+}
+
+impl File<'_> {
+    pub const STANDARD_OUTPUT: File<'static> = File { directory: b"", path: "standard output" };
+}
+
+/// Bytes that a message shows of what it quotes, and puts three dots for the rest. More than nearly
+/// every path has.
+const SHOWN: usize = 1024;
+
+/// Bytes that any message fits in: its words, a directory, and a line's head, all of them escaped.
+pub(crate) const CAPACITY: usize = {
+    const WORDS: usize = 256;
+    WORDS + "\\xff".len() * (SHOWN + HEAD)
+};
+
+impl From<TooLong> for Error<'_> {
+    fn from(TooLong: TooLong) -> Self {
+        Error::TooLong
+    }
+}
+
+impl Error<'_> {
+    /// The exit status that tells a script what kind of failure it was.
+    pub fn exit_status(&self) -> u8 {
+        match self {
+            Error::Usage(_) => 2,
+            _ => 1,
+        }
+    }
+
+    /// Composes the message: one line that begins with the program's name, or nothing.
+    pub fn write(&self, text: &mut Text) {
+        append!(text, "{}: ", PROGRAM);
+        match self {
+            Error::Usage(usage) => {
+                write_usage(*usage, text);
+                append!(text, "; see '{} --help'", PROGRAM);
+            }
+            Error::File { file, reason } => {
+                write_file(*file, text);
+                match *reason {
+                    Reason::Words(words) => append!(text, ": {}", words),
+                    Reason::Number(number) => append!(text, ": Unknown error {}", number),
+                }
+            }
+            Error::Row { file, row } => {
+                write_file(*file, text);
+                append!(text, ": line {} is not a socket row: '", row.line);
+                quote(&row.start, text);
+                append!(text, "'");
+            }
+            Error::TooLong => append!(text, "the output does not fit its buffer"),
+            Error::ReaderGone => return text.clear(),
+        }
+        append!(text, "\n");
+    }
+}
+
+fn write_usage(usage: Usage, text: &mut Text) {
+    match usage {
+        Usage::UnknownOption(option) => {
+            append!(text, "unknown option ");
+            write_option(option, text);
+        }
+        Usage::Value(getargs::Error::DoesNotRequireValue(option)) => {
+            append!(text, "option ");
+            write_option(option, text);
+            append!(text, " takes no value");
+        }
+        // Of an option that takes one. There is none yet.
+        Usage::Value(_) => append!(text, "an option lacks its value"),
+        Usage::SecondPath(path) => {
+            append!(text, "more than one PATH: '");
+            quote(path, text);
+            append!(text, "'");
+        }
+        Usage::EmptyPath => append!(text, "PATH is empty"),
+    }
+}
+
+fn write_option(option: Opt<Word>, text: &mut Text) {
+    match option {
+        Opt::Short(name) => {
+            append!(text, "'-");
+            quote(&[name], text);
+        }
+        Opt::Long(Word(name)) => {
+            append!(text, "'--");
+            quote(name, text);
+        }
+    }
+    append!(text, "'");
+}
+
+fn write_file(file: File, text: &mut Text) {
+    quote(file.directory, text);
+    append!(text, "{}", file.path);
+}
+
+/// Appends bytes from outside so that a terminal shows them and does nothing else: printable ASCII as
+/// it is, all others (and the backslash) like `\x1b`.
+fn quote(bytes: &[u8], text: &mut Text) {
+    let (shown, rest) = bytes.split_at_checked(SHOWN).unwrap_or((bytes, b""));
+    for &byte in shown {
+        if matches!(byte, b' '..=b'~') && byte != b'\\' {
+            text.push(&[byte]);
+        } else {
+            let [high, low] = [byte >> 4, byte & 0xf].map(hexadecimal_digit);
+            text.push(&[b'\\', b'x', high, low]);
+        }
+    }
+    if !rest.is_empty() {
+        append!(text, "...");
+    }
+}
+
+fn hexadecimal_digit(value: u8) -> u8 {
+    b"0123456789abcdef".get(usize::from(value)).copied().unwrap_or(b'?')
+}
