@@ -1,5 +1,7 @@
-//! The whole test suite: the library's modules against tables of cases and a naive oracle.
+//! The whole test suite: the library's modules against tables of cases and a naive oracle, and the
+//! program as its users run it.
 
+mod cli;
 mod options;
 mod oracle;
 mod program;

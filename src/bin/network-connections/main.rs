@@ -1,0 +1,43 @@
+//! Prints how many network connections this system has, by protocol and TCP state.
+//!
+//! The part of the program that touches the system: `main` parses, counts, prints, and has the one
+//! place where a failure is told.
+
+#![no_std]
+#![no_main]
+#![deny(unsafe_code)]
+
+mod errno;
+mod procfs;
+#[allow(unsafe_code)]
+mod system;
+
+use network_connections::message::{Error, File};
+use network_connections::options::{self, Command};
+use network_connections::report;
+use network_connections::text::Text;
+
+use errno::Errno;
+
+/// Runs the program on the arguments behind its name, and gives its exit status.
+fn main(arguments: system::Arguments) -> u8 {
+    let mut text = Text::default();
+    let Err(error) = run(arguments, &mut text) else { return 0 };
+    text.clear();
+    error.write(&mut text);
+    // If nobody takes the message, there is still the status.
+    let _ = system::write_all(system::STANDARD_ERROR, text.fitted());
+    error.exit_status()
+}
+
+fn run(arguments: system::Arguments, text: &mut Text) -> Result<(), Error<'static>> {
+    match options::parse(arguments).map_err(Error::Usage)? {
+        Command::Help => options::help(text),
+        Command::Version => options::version(text),
+        Command::Count(options) => report::json(&procfs::count(&options)?, text),
+    }
+    system::write_all(system::STANDARD_OUTPUT, text.complete()?).map_err(|errno| match errno {
+        Errno::READER_GONE => Error::ReaderGone,
+        _ => Error::File { file: File::STANDARD_OUTPUT, reason: errno.reason() },
+    })
+}

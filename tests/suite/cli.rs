@@ -1,0 +1,395 @@
+//! The program as a user or a script runs it: output, messages and exit statuses.
+
+use std::ffi::OsStr;
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::net::UnixDatagram;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use crate::program::{
+    HEADER, before_exec, counts, message, nonzero, procfs, program, program_file, report, skipped,
+};
+
+const ESTABLISHED: &str = "   0: 0100007F:1F90 0200007F:C001 01 00000000:00000000\n";
+const LISTEN: &str = "   1: 00000000:1F90 00000000:0000 0A 00000000:00000000\n";
+
+/// Runs the program; it must exit with this status and message, and print nothing else.
+fn fails(command: &mut Command, status: i32, message: &str) {
+    let output = command.output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), message);
+    assert_eq!(output.status.code(), Some(status));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+}
+
+#[test]
+fn the_original_programs_sample_byte_for_byte() {
+    let rows = |address: &str, counts: &[(&str, usize)]| {
+        let states = counts.iter().flat_map(|(state, count)| vec![state; *count]);
+        let rows = states.enumerate().map(|(slot, state)| {
+            format!("{slot:4}: {address}:1F90 {address}:C001 {state} 00000000:00000000\n")
+        });
+        HEADER.to_string() + &rows.collect::<String>()
+    };
+    let procfs = procfs(&[
+        ("tcp", &rows("0100007F", &[("01", 7), ("06", 1973), ("02", 15)])),
+        ("tcp6", &rows("00000000000000000000000001000000", &[("06", 80), ("01", 91)])),
+        ("udp6", HEADER),
+    ]);
+    assert_eq!(report(program().arg(procfs.path())), include_str!("../seed-output.json"));
+}
+
+#[test]
+fn counts_this_system() {
+    assert!(report(&mut program()).starts_with("{\n    \"tcp4\": {\n        \"FIN_WAIT1\": "));
+    report(program().args(["-a", "/proc/self"]));
+}
+
+#[test]
+fn all_counts_listening_and_unconnected_sockets_too() {
+    let tcp = [HEADER, ESTABLISHED, LISTEN, LISTEN].concat();
+    let procfs = procfs(&[("tcp", &tcp)]);
+    assert_eq!(nonzero(counts(program().arg(procfs.path()))), ["tcp4.ESTABLISHED 1"]);
+    for all in ["-a", "--all"] {
+        let counts = counts(program().arg(procfs.path()).arg(all));
+        assert_eq!(nonzero(counts), ["tcp4.ESTABLISHED 1", "tcp4.LISTEN 2"]);
+    }
+}
+
+#[test]
+fn help_and_version_go_to_standard_output() {
+    for option in ["-h", "--help"] {
+        let help = report(program().arg(option));
+        assert!(help.starts_with("Usage: network-connections [OPTIONS] [PATH]\n"), "{help}");
+    }
+    for option in ["-V", "--version"] {
+        let expected = concat!("network-connections ", env!("CARGO_PKG_VERSION"), "\n");
+        assert_eq!(report(program().arg(option)), expected);
+    }
+}
+
+#[test]
+fn usage_errors_have_exit_status_2() {
+    let cases: [(&[&[u8]], &str); 8] = [
+        (&[b"-x"], "unknown option '-x'"),
+        (&[b"--what"], "unknown option '--what'"),
+        (&[b"--what=ever"], "unknown option '--what'"),
+        (&[b"--\x1b[2J\xff"], "unknown option '--\\x1b[2J\\xff'"),
+        (&[b"-\n"], "unknown option '-\\x0a'"),
+        (&[b"--all=yes"], "option '--all' takes no value"),
+        (&[b"/proc", b"/proc"], "more than one PATH: '/proc'"),
+        (&[b""], "PATH is empty"),
+    ];
+    for (arguments, what) in cases {
+        let message = format!("network-connections: {what}; see 'network-connections --help'\n");
+        fails(program().args(arguments.iter().map(|word| OsStr::from_bytes(word))), 2, &message);
+    }
+}
+
+#[test]
+fn missing_ipv6_tables_are_zero() {
+    let procfs = procfs(&[("tcp", &[HEADER, ESTABLISHED].concat())]);
+    assert_eq!(nonzero(counts(program().arg(procfs.path()))), ["tcp4.ESTABLISHED 1"]);
+}
+
+#[test]
+fn missing_ipv4_tables_are_errors() {
+    for table in ["tcp", "udp"] {
+        let procfs = procfs(&[]);
+        fs::remove_file(procfs.path().join("net").join(table)).unwrap();
+        let message = message(procfs.path(), table, "No such file or directory");
+        fails(program().arg(procfs.path()), 1, &message);
+    }
+    let message = "network-connections: /nowhere/net/tcp: No such file or directory\n";
+    fails(program().arg("/nowhere"), 1, message);
+    let message = "network-connections: /dev/null/net/tcp: Not a directory\n";
+    fails(program().arg("/dev/null"), 1, message);
+}
+
+const TABLES: [&str; 4] = ["tcp", "tcp6", "udp", "udp6"];
+
+#[test]
+fn unreadable_tables_are_errors() {
+    type Spoil = fn(&Path) -> io::Result<()>;
+    let cases: [(Spoil, &str); 3] = [
+        (|table| fs::create_dir(table), "Is a directory"),
+        (|table| symlink(table, table), "Too many levels of symbolic links"),
+        // A file of procfs that can be opened, and not read at address 0.
+        (|table| symlink("/proc/self/mem", table), "Input/output error"),
+    ];
+    for table in TABLES {
+        for (spoil, reason) in cases {
+            let procfs = procfs(&[]);
+            let path = procfs.path().join("net").join(table);
+            let _ = fs::remove_file(&path);
+            spoil(&path).unwrap();
+            fails(program().arg(procfs.path()), 1, &message(procfs.path(), table, reason));
+        }
+    }
+}
+
+#[test]
+fn a_forbidden_table_is_an_error() {
+    for table in TABLES {
+        let procfs = procfs(&[(table, HEADER)]);
+        let path = procfs.path().join("net").join(table);
+        fs::set_permissions(&path, Permissions::from_mode(0o000)).unwrap();
+        let mut program = program();
+        if File::open(&path).is_ok() {
+            // This is root, who may read everything by these capabilities.
+            const DAC_OVERRIDE: libc::c_ulong = 1;
+            const DAC_READ_SEARCH: libc::c_ulong = 2;
+            for capability in [DAC_OVERRIDE, DAC_READ_SEARCH] {
+                // SAFETY: it takes a number. The program starts without the capability.
+                let drop = move || unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability) };
+                before_exec(&mut program, drop);
+            }
+        }
+        let message = message(procfs.path(), table, "Permission denied");
+        fails(program.arg(procfs.path()), 1, &message);
+    }
+}
+
+#[test]
+fn a_name_that_is_too_long_is_an_error() {
+    let path = "/x".repeat(2500);
+    let shown = &path[..1024];
+    let message = format!("network-connections: {shown}.../net/tcp: File name too long\n");
+    fails(program().arg(&path), 1, &message);
+}
+
+#[test]
+fn a_line_that_is_not_a_row_is_an_error() {
+    for table in TABLES {
+        let content = format!("{HEADER}\x1b]0;hello\x07 w\u{f6}rld\\\n");
+        let procfs = procfs(&[(table, &content)]);
+        let what = r"line 2 is not a socket row: '\x1b]0;hello\x07 w\xc3\xb6rld\x5c'";
+        fails(program().arg(procfs.path()), 1, &message(procfs.path(), table, what));
+    }
+    let garbage = "x".repeat(10_000);
+    let procfs = procfs(&[("tcp", &[HEADER, ESTABLISHED, LISTEN, &garbage].concat())]);
+    let what = format!("line 4 is not a socket row: '{}'", "x".repeat(91));
+    fails(program().arg(procfs.path()), 1, &message(procfs.path(), "tcp", &what));
+}
+
+#[test]
+fn a_path_is_shown_without_control_characters() {
+    let path = OsStr::from_bytes(b"/\x1b[31m\xff\n");
+    let message = "network-connections: /\\x1b[31m\\xff\\x0a/net/tcp: No such file or directory\n";
+    fails(program().arg(path), 1, message);
+}
+
+#[test]
+fn the_report_is_one_write() {
+    let procfs = procfs(&[]);
+    let expected = report(program().arg(procfs.path()));
+    // A datagram is one write.
+    let (ours, theirs) = UnixDatagram::pair().unwrap();
+    let status = program().arg(procfs.path()).stdout(OwnedFd::from(theirs)).status().unwrap();
+    assert!(status.success());
+    let mut datagram = [0; 4096];
+    let length = ours.recv(&mut datagram).unwrap();
+    assert_eq!(String::from_utf8_lossy(&datagram[..length]), expected);
+}
+
+#[test]
+fn an_output_that_would_block_is_an_error() {
+    let (_ours, theirs) = UnixDatagram::pair().unwrap();
+    theirs.set_nonblocking(true).unwrap();
+    while theirs.send(b"as long as there is room").is_ok() {}
+    let message = "network-connections: standard output: Resource temporarily unavailable\n";
+    fails(program().stdout(OwnedFd::from(theirs)), 1, message);
+}
+
+#[test]
+fn one_descriptor_is_enough() {
+    let mut program = program();
+    // What the test has inherited, by mistake of others, is no concern of the program.
+    before_exec(&mut program, || {
+        let flags = libc::CLOSE_RANGE_CLOEXEC;
+        // SAFETY: the descriptors are closed when the program takes the child's place.
+        unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, flags) as libc::c_int }
+    });
+    before_exec(&mut program, || {
+        // Standard input, output and error, and one.
+        let limit = libc::rlimit { rlim_cur: 4, rlim_max: 4 };
+        // SAFETY: it is given the address of a limit.
+        unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }
+    });
+    report(&mut program);
+}
+
+#[test]
+fn a_full_disk_is_an_error() {
+    for arguments in [&[][..], &["--help"], &["--version"]] {
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let message = "network-connections: standard output: No space left on device\n";
+        fails(program().args(arguments).stdout(full), 1, message);
+    }
+}
+
+#[test]
+fn a_closed_standard_output_is_an_error() {
+    let mut program = program();
+    // SAFETY: nothing else in the child uses the descriptor.
+    before_exec(&mut program, || unsafe { libc::close(1) });
+    fails(&mut program, 1, "network-connections: standard output: Bad file descriptor\n");
+}
+
+/// A pipe whose reader has gone.
+fn broken_pipe() -> OwnedFd {
+    let mut ends = [0; 2];
+    // SAFETY: pipe2 writes two descriptors.
+    assert_eq!(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) }, 0);
+    // SAFETY: it made this descriptor, and nothing else owns it.
+    let [_reader, writer] = ends.map(|end| unsafe { OwnedFd::from_raw_fd(end) });
+    writer
+}
+
+#[test]
+fn a_reader_that_has_gone_ends_it_quietly() {
+    let output = program().stdout(broken_pipe()).output().unwrap();
+    assert_eq!(output.status.signal(), Some(libc::SIGPIPE));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+#[test]
+fn a_reader_that_has_gone_ends_it_quietly_where_the_signal_is_ignored() {
+    let mut program = program();
+    before_exec(&mut program, || {
+        // SAFETY: to ignore a signal has no preconditions.
+        match unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) } {
+            libc::SIG_ERR => -1,
+            _ => 0,
+        }
+    });
+    fails(program.stdout(broken_pipe()), 1, "");
+}
+
+#[test]
+fn a_closed_standard_error_keeps_the_exit_status() {
+    let mut program = program();
+    // SAFETY: nothing else in the child uses the descriptor.
+    before_exec(&mut program, || unsafe { libc::close(2) });
+    assert_eq!(program.arg("--what").output().unwrap().status.code(), Some(2));
+}
+
+#[test]
+fn a_fifo_that_hands_out_one_byte_at_a_time() {
+    let procfs = procfs(&[]);
+    let fifo = procfs.path().join("net/tcp6");
+    let address = "00000000000000000000000001000000";
+    let row = |slot, state| format!("{slot:4}: {address}:1F90 {address}:C001 {state} 0000\n");
+    let table = [HEADER, &row(0, "01"), &row(12345, "06"), &row(2, "08")].concat();
+    let name = std::ffi::CString::new(fifo.as_os_str().as_bytes()).unwrap();
+    // SAFETY: the name is a C string.
+    assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+    let writer = thread::spawn(move || {
+        let mut fifo = OpenOptions::new().write(true).open(fifo).unwrap();
+        for byte in table.as_bytes() {
+            fifo.write_all(&[*byte]).unwrap();
+            while unread(&fifo) > 0 {
+                thread::yield_now();
+            }
+        }
+    });
+    let expected = ["tcp6.CLOSE_WAIT 1", "tcp6.ESTABLISHED 1", "tcp6.TIME_WAIT 1"];
+    assert_eq!(nonzero(counts(program().arg(procfs.path()))), expected);
+    writer.join().unwrap();
+}
+
+/// Bytes in a pipe that nobody has read yet.
+fn unread(pipe: &File) -> libc::c_int {
+    let mut bytes = 0;
+    // SAFETY: FIONREAD writes an int, and is given the address of one.
+    assert_eq!(unsafe { libc::ioctl(pipe.as_raw_fd(), libc::FIONREAD, &mut bytes) }, 0);
+    bytes
+}
+
+#[test]
+fn interrupted_and_short_system_calls_are_finished() {
+    let procfs = procfs(&[("tcp", &[HEADER, ESTABLISHED, LISTEN].concat())]);
+    let expected = report(program().arg(procfs.path()));
+    let (ours, theirs) = UnixDatagram::pair().unwrap();
+    ours.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let Some(mut program) = program_with_faults("TRANSFER", 7) else {
+        return skipped(
+            "cli::interrupted_and_short_system_calls_are_finished",
+            "the program is static",
+        );
+    };
+    let child = program
+        .arg(procfs.path())
+        .stdout(OwnedFd::from(theirs))
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut written = Vec::new();
+    while written.len() < expected.len() {
+        let mut datagram = [0; 8];
+        let length = match ours.recv(&mut datagram) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            result => result.unwrap(),
+        };
+        assert!((1..=7).contains(&length), "a write of {length} bytes");
+        written.extend(&datagram[..length]);
+    }
+    assert_eq!(String::from_utf8(written).unwrap(), expected);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert!(output.status.success());
+}
+
+#[test]
+fn an_output_that_takes_nothing_is_an_error() {
+    let Some(mut program) = program_with_faults("TRANSFER", 0) else {
+        return skipped("cli::an_output_that_takes_nothing_is_an_error", "the program is static");
+    };
+    // (Nor does standard error take the message.)
+    fails(program.arg("--version"), 1, "");
+}
+
+#[test]
+#[cfg(target_env = "gnu")] // whose strerror has these words
+fn reasons_are_the_c_librarys_words() {
+    // (A call that is interrupted, and nothing else, is made again for ever.)
+    for errno in (1..=libc::EHWPOISON).filter(|&errno| errno != libc::EINTR) {
+        let Some(mut program) = program_with_faults("OPEN_ERRNO", errno) else {
+            return skipped("cli::reasons_are_the_c_librarys_words", "the program is static");
+        };
+        let reason = io::Error::from_raw_os_error(errno).to_string();
+        let reason = reason.strip_suffix(&format!(" (os error {errno})")).unwrap();
+        let messages = [reason, &format!("Unknown error {errno}")]
+            .map(|reason| format!("network-connections: /proc/net/tcp: {reason}\n"));
+        let stderr = String::from_utf8(program.output().unwrap().stderr).unwrap();
+        let known =
+            [libc::EMFILE, libc::ENOMEM, libc::EPERM, libc::ESRCH, libc::EROFS, libc::EDQUOT];
+        let messages = if known.contains(&errno) { &messages[..1] } else { &messages };
+        assert!(messages.contains(&stderr), "{stderr} isn't one of {messages:?}");
+    }
+}
+
+/// The program with tests/faults, which makes every open, read and write fail with EINTR once, and then
+/// does to them what this variable says. A static program can't be had with it.
+fn program_with_faults(variable: &str, value: i32) -> Option<Command> {
+    if !is_dynamic(&program_file()) {
+        return None;
+    }
+    let built = Path::new(env!("CARGO_BIN_EXE_network-connections")).parent().unwrap();
+    let faults = built.join("examples/libfaults.so");
+    assert!(faults.exists(), "{} isn't there; cargo test builds it", faults.display());
+    let mut program = program();
+    program.env("LD_PRELOAD", faults).env(variable, value.to_string());
+    Some(program)
+}
+
+/// Whether a file is a program that the dynamic loader loads: it holds the loader's name.
+fn is_dynamic(program: &Path) -> bool {
+    fs::read(program).unwrap().windows(5).any(|bytes| bytes == b"/ld-l" || bytes == b"/ld-m")
+}
