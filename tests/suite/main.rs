@@ -2,6 +2,7 @@
 //! program as its users run it.
 
 mod cli;
+mod fixtures;
 mod options;
 mod oracle;
 mod program;
