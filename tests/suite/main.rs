@@ -3,6 +3,7 @@
 
 mod cli;
 mod fixtures;
+mod live;
 mod options;
 mod oracle;
 mod program;
