@@ -78,6 +78,10 @@ fn the_help_explains_every_option_in_80_columns() {
     }
     assert!(help.ends_with('\n'));
     assert!(help.lines().all(|line| line.len() < 80), "too wide:\n{help}");
+    assert!(
+        include_str!("../../README.md").contains(&help),
+        "README.md has not this help:\n{help}"
+    );
 }
 
 proptest! {
