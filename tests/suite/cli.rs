@@ -358,11 +358,12 @@ fn an_output_that_takes_nothing_is_an_error() {
 #[test]
 #[cfg(target_env = "gnu")] // whose strerror has these words
 fn reasons_are_the_c_librarys_words() {
+    let Some(mut program) = program_with_faults("OPEN_ERRNO", 0) else {
+        return skipped("cli::reasons_are_the_c_librarys_words", "the program is static");
+    };
     // (A call that is interrupted, and nothing else, is made again for ever.)
     for errno in (1..=libc::EHWPOISON).filter(|&errno| errno != libc::EINTR) {
-        let Some(mut program) = program_with_faults("OPEN_ERRNO", errno) else {
-            return skipped("cli::reasons_are_the_c_librarys_words", "the program is static");
-        };
+        program.env("OPEN_ERRNO", errno.to_string());
         let reason = io::Error::from_raw_os_error(errno).to_string();
         let reason = reason.strip_suffix(&format!(" (os error {errno})")).unwrap();
         let messages = [reason, &format!("Unknown error {errno}")]

@@ -6,8 +6,9 @@ use network_connections::table::Family::{self, Inet, Inet6};
 use proptest::prelude::*;
 
 use crate::oracle;
+use crate::program;
 
-const HEADER: &[u8] = b"  sl  local_address rem_address   st\n";
+const HEADER: &[u8] = program::HEADER.as_bytes();
 
 type Outcome = Result<Vec<Socket>, (u32, Vec<u8>)>;
 
