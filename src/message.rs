@@ -1,8 +1,6 @@
 //! What went wrong, as one line for a person.
 
-use getargs::Opt;
-
-use crate::options::{Usage, Word};
+use crate::options::{Problem, Usage};
 use crate::rows::{HEAD, NotARow};
 use crate::text::{Text, TooLong, append};
 
@@ -97,39 +95,16 @@ impl Error<'_> {
 }
 
 fn write_usage(usage: Usage, text: &mut Text) {
-    match usage {
-        Usage::UnknownOption(option) => {
-            append!(text, "unknown option ");
-            write_option(option, text);
-        }
-        Usage::Value(getargs::Error::DoesNotRequireValue(option)) => {
-            append!(text, "option ");
-            write_option(option, text);
-            append!(text, " takes no value");
-        }
-        // Of an option that takes one. There is none yet.
-        Usage::Value(_) => append!(text, "an option lacks its value"),
-        Usage::SecondPath(path) => {
-            append!(text, "more than one PATH: '");
-            quote(path, text);
-            append!(text, "'");
-        }
-        Usage::EmptyPath => append!(text, "PATH is empty"),
-    }
-}
-
-fn write_option(option: Opt<Word>, text: &mut Text) {
-    match option {
-        Opt::Short(name) => {
-            append!(text, "'-");
-            quote(&[name], text);
-        }
-        Opt::Long(Word(name)) => {
-            append!(text, "'--");
-            quote(name, text);
-        }
-    }
-    append!(text, "'");
+    let (before, after) = match usage.problem {
+        Problem::UnknownShort => ("unknown option '-", "'"),
+        Problem::UnknownLong => ("unknown option '--", "'"),
+        Problem::UnwantedValue => ("option '--", "' takes no value"),
+        Problem::SecondPath => ("more than one PATH: '", "'"),
+        Problem::EmptyPath => ("PATH is empty", ""),
+    };
+    append!(text, "{}", before);
+    quote(usage.word, text);
+    append!(text, "{}", after);
 }
 
 fn write_file(file: File, text: &mut Text) {

@@ -1,6 +1,6 @@
 //! The command line: which options there are, what each does, and how they are explained.
 
-use getargs::Opt;
+use core::slice::from_ref;
 
 use crate::message::PROGRAM;
 use crate::text::{Text, append};
@@ -31,17 +31,25 @@ impl Default for Options<'_> {
 
 /// Why a command line makes no sense.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Usage<'a> {
-    UnknownOption(Opt<Word<'a>>),
+pub struct Usage<'a> {
+    pub problem: Problem,
+    /// What has the problem: an option's name without its dashes, or an argument.
+    pub word: &'a [u8],
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Problem {
+    UnknownShort,
+    UnknownLong,
     /// An option that takes no value has one, such as `--all=yes`.
-    Value(getargs::Error<Word<'a>>),
+    UnwantedValue,
     /// A second argument that isn't an option.
-    SecondPath(&'a [u8]),
+    SecondPath,
     /// As from an unset variable in a script. It would mean the root directory.
     EmptyPath,
 }
 
-/// An option. Adding one is adding a row to [`DEFINITIONS`].
+/// An option. Adding one is adding a row to [`DEFINITIONS`], and what it does to [`Options::set`].
 struct Definition {
     short: u8,
     long: &'static str,
@@ -49,32 +57,23 @@ struct Definition {
     effect: Effect,
 }
 
+#[derive(Clone, Copy)]
 enum Effect {
-    Set(fn(&mut Options)),
-    /// Do this, and nothing else that the command line may ask for.
-    Instead(Command<'static>),
+    All,
+    Help,
+    Version,
 }
 
 /// Every option, in the order of the help.
-const DEFINITIONS: &[Definition] = &[
+static DEFINITIONS: [Definition; 3] = [
     Definition {
         short: b'a',
         long: "all",
         help: "count listening and unconnected sockets too",
-        effect: Effect::Set(|options| options.all = true),
+        effect: Effect::All,
     },
-    Definition {
-        short: b'h',
-        long: "help",
-        help: "show this help",
-        effect: Effect::Instead(Command::Help),
-    },
-    Definition {
-        short: b'V',
-        long: "version",
-        help: "show the version",
-        effect: Effect::Instead(Command::Version),
-    },
+    Definition { short: b'h', long: "help", help: "show this help", effect: Effect::Help },
+    Definition { short: b'V', long: "version", help: "show the version", effect: Effect::Version },
 ];
 
 /// Reads a command line, without the program's name. Options and PATH come in any order, and `--`
@@ -82,89 +81,63 @@ const DEFINITIONS: &[Definition] = &[
 ///
 /// # Errors
 /// At the first argument that makes no sense.
-pub fn parse<'a>(mut arguments: impl Iterator<Item = &'a [u8]>) -> Result<Command<'a>, Usage<'a>> {
+pub fn parse<'a>(arguments: impl Iterator<Item = &'a [u8]>) -> Result<Command<'a>, Usage<'a>> {
     let mut options = Options::default();
-    let mut path = None;
-    let mut words = getargs::Options::new(arguments.by_ref().map(Word));
-    // getargs' `next_arg` would do much of this. But the compiler doesn't see that it can't panic, nor
-    // that its `next_positional` can't once `--` is behind it.
-    loop {
-        if let Some(option) = words.next_opt().map_err(Usage::Value)? {
-            match definition(option).ok_or(Usage::UnknownOption(option))?.effect {
-                Effect::Set(set) => set(&mut options),
-                Effect::Instead(command) => {
-                    // `--help=me`, which getargs would tell when asked for the next option.
-                    if let (Opt::Long(_), Some(_)) = (option, words.value_opt()) {
-                        return Err(Usage::Value(getargs::Error::DoesNotRequireValue(option)));
-                    }
+    let mut has_path = false;
+    let mut options_ended = false;
+    for argument in arguments {
+        let usage = |problem, word| Err(Usage { problem, word });
+        let option = argument.strip_prefix(b"-").filter(|it| !it.is_empty() && !options_ended);
+        match option {
+            Some(b"-") => options_ended = true,
+            Some([b'-', long @ ..]) => {
+                let mut parts = long.splitn(2, |&byte| byte == b'=');
+                let name = parts.next().unwrap_or_default();
+                let Some(effect) = effect(|definition| definition.long.as_bytes() == name) else {
+                    return usage(Problem::UnknownLong, name);
+                };
+                if parts.next().is_some() {
+                    return usage(Problem::UnwantedValue, name);
+                }
+                if let Some(command) = options.set(effect) {
                     return Ok(command);
                 }
             }
-        } else if words.opts_ended() {
-            break;
-        } else if let Some(Word(word)) = words.next_positional() {
-            set_path(&mut path, word)?;
-        } else {
-            break;
+            Some(cluster) => {
+                for short in cluster {
+                    let Some(effect) = effect(|definition| definition.short == *short) else {
+                        return usage(Problem::UnknownShort, from_ref(short));
+                    };
+                    if let Some(command) = options.set(effect) {
+                        return Ok(command);
+                    }
+                }
+            }
+            None if argument.is_empty() => return usage(Problem::EmptyPath, argument),
+            None if has_path => return usage(Problem::SecondPath, argument),
+            None => {
+                options.path = argument;
+                has_path = true;
+            }
         }
     }
-    for word in arguments {
-        set_path(&mut path, word)?;
-    }
-    options.path = path.unwrap_or(options.path);
     Ok(Command::Count(options))
 }
 
-fn definition(option: Opt<Word>) -> Option<&'static Definition> {
-    DEFINITIONS.iter().find(|definition| match option {
-        Opt::Short(name) => name == definition.short,
-        Opt::Long(Word(name)) => name == definition.long.as_bytes(),
-    })
+/// What the option does that this is true of.
+fn effect(is_it: impl Fn(&Definition) -> bool) -> Option<Effect> {
+    DEFINITIONS.iter().find(|&definition| is_it(definition)).map(|definition| definition.effect)
 }
 
-fn set_path<'a>(path: &mut Option<&'a [u8]>, word: &'a [u8]) -> Result<(), Usage<'a>> {
-    if word.is_empty() {
-        return Err(Usage::EmptyPath);
-    }
-    match path.replace(word) {
-        None => Ok(()),
-        Some(_) => Err(Usage::SecondPath(word)),
-    }
-}
-
-/// An argument, for getargs. (Its own implementation, for byte slices, panics on an empty cluster of
-/// short options, which there never is; but the compiler can't know.)
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Word<'a>(pub &'a [u8]);
-
-impl getargs::Argument for Word<'_> {
-    type ShortOpt = u8;
-
-    fn ends_opts(self) -> bool {
-        self.0 == b"--"
-    }
-
-    fn parse_long_opt(self) -> Option<(Self, Option<Self>)> {
-        let option = self.0.strip_prefix(b"--")?;
-        let equals = option.iter().position(|&byte| byte == b'=').unwrap_or(option.len());
-        let (name, value) = option.split_at_checked(equals)?;
-        Some((Word(name), value.get(1..).map(Word)))
-    }
-
-    fn parse_short_cluster(self) -> Option<Self> {
-        self.0.strip_prefix(b"-").filter(|cluster| !cluster.is_empty()).map(Word)
-    }
-
-    fn consume_short_opt(self) -> (u8, Option<Self>) {
-        match self.0 {
-            [] => (b'-', None),
-            [option] => (*option, None),
-            [option, rest @ ..] => (*option, Some(Word(rest))),
+impl Options<'_> {
+    /// Does what an option says. Some say to do something else, and that at once.
+    fn set(&mut self, effect: Effect) -> Option<Command<'static>> {
+        match effect {
+            Effect::All => self.all = true,
+            Effect::Help => return Some(Command::Help),
+            Effect::Version => return Some(Command::Version),
         }
-    }
-
-    fn consume_short_val(self) -> Self {
-        self
+        None
     }
 }
 
@@ -184,7 +157,7 @@ prints the counts as JSON.
 ",
         PROGRAM
     );
-    for Definition { short, long, help, .. } in DEFINITIONS {
+    for Definition { short, long, help, .. } in &DEFINITIONS {
         text.push(&[b' ', b' ', b'-', *short]);
         append!(text, ", --{}", *long);
         for _ in long.len()..LONGEST_NAME {

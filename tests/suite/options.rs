@@ -1,7 +1,6 @@
 //! The command line, as the library reads it.
 
-use getargs::{Error, Opt};
-use network_connections::options::{self, Command, Options, Usage, Word};
+use network_connections::options::{self, Command, Options, Problem, Usage};
 use network_connections::text::Text;
 use proptest::prelude::*;
 
@@ -42,29 +41,26 @@ fn command_lines_that_make_sense() {
 
 #[test]
 fn command_lines_that_make_none() {
-    let unknown_short = |name| Usage::UnknownOption(Opt::Short(name));
-    let unknown_long = |name| Usage::UnknownOption(Opt::Long(Word(name)));
-    let unwanted_value = |name| Usage::Value(Error::DoesNotRequireValue(Opt::Long(Word(name))));
-    let cases: [(&[&[u8]], Usage); 16] = [
-        (&[b"-x"], unknown_short(b'x')),
-        (&[b"-ax"], unknown_short(b'x')),
-        (&[b"-a=1"], unknown_short(b'=')),
-        (&[b"-\xff"], unknown_short(0xff)),
-        (&[b"--what"], unknown_long(b"what")),
-        (&[b"--al"], unknown_long(b"al")),
-        (&[b"--alle"], unknown_long(b"alle")),
-        (&[b"--what=is"], unknown_long(b"what")),
-        (&[b"--=is"], unknown_long(b"")),
-        (&[b"--what", b"--help"], unknown_long(b"what")),
-        (&[b"--all=yes"], unwanted_value(b"all")),
-        (&[b"--help="], unwanted_value(b"help")),
-        (&[b"--version=1", b"--what"], unwanted_value(b"version")),
-        (&[b"/proc", b"/proc"], Usage::SecondPath(b"/proc")),
-        (&[b"/proc", b"--", b"-a"], Usage::SecondPath(b"-a")),
-        (&[b"-a", b""], Usage::EmptyPath),
+    let cases: [(&[&[u8]], Problem, &[u8]); 16] = [
+        (&[b"-x"], Problem::UnknownShort, b"x"),
+        (&[b"-ax"], Problem::UnknownShort, b"x"),
+        (&[b"-a=1"], Problem::UnknownShort, b"="),
+        (&[b"-\xff"], Problem::UnknownShort, b"\xff"),
+        (&[b"--what"], Problem::UnknownLong, b"what"),
+        (&[b"--al"], Problem::UnknownLong, b"al"),
+        (&[b"--alle"], Problem::UnknownLong, b"alle"),
+        (&[b"--what=is"], Problem::UnknownLong, b"what"),
+        (&[b"--=is"], Problem::UnknownLong, b""),
+        (&[b"--what", b"--help"], Problem::UnknownLong, b"what"),
+        (&[b"--all=yes"], Problem::UnwantedValue, b"all"),
+        (&[b"--help="], Problem::UnwantedValue, b"help"),
+        (&[b"--version=1", b"--what"], Problem::UnwantedValue, b"version"),
+        (&[b"/proc", b"/proc"], Problem::SecondPath, b"/proc"),
+        (&[b"/proc", b"--", b"-a"], Problem::SecondPath, b"-a"),
+        (&[b"-a", b""], Problem::EmptyPath, b""),
     ];
-    for (arguments, expected) in cases {
-        assert_eq!(parse(arguments), Err(expected), "{arguments:?}");
+    for (arguments, problem, word) in cases {
+        assert_eq!(parse(arguments), Err(Usage { problem, word }), "{arguments:?}");
     }
 }
 

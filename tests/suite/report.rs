@@ -2,7 +2,7 @@
 
 use network_connections::counts::{Counts, Group, State};
 use network_connections::message::{Error, File, Reason};
-use network_connections::options::Usage;
+use network_connections::options::{Problem, Usage};
 use network_connections::report;
 use network_connections::rows::{HEAD, NotARow};
 use network_connections::table::Table;
@@ -152,7 +152,7 @@ fn messages_name_what_and_where() {
             "network-connections: /a\\x0ab/net/udp6: Is a directory\n",
         ),
         (
-            Error::Usage(Usage::SecondPath(b"b")),
+            Error::Usage(Usage { problem: Problem::SecondPath, word: b"b" }),
             "network-connections: more than one PATH: 'b'; see 'network-connections --help'\n",
         ),
         (Error::TooLong, "network-connections: the output does not fit its buffer\n"),
@@ -167,7 +167,7 @@ fn messages_name_what_and_where() {
 fn usage_errors_alone_have_exit_status_2() {
     let file = File::STANDARD_OUTPUT;
     let row = NotARow { line: 2, start: Default::default() };
-    assert_eq!(Error::Usage(Usage::EmptyPath).exit_status(), 2);
+    assert_eq!(Error::Usage(Usage { problem: Problem::EmptyPath, word: b"" }).exit_status(), 2);
     for error in [
         Error::File { file, reason: Reason::Words("Is a directory") },
         Error::Row { file, row },
@@ -192,7 +192,7 @@ fn the_longest_message_fits_and_has_its_end() {
         ),
     );
     assert_eq!(
-        message(&Error::Usage(Usage::SecondPath(&path))),
+        message(&Error::Usage(Usage { problem: Problem::SecondPath, word: &path })),
         format!(
             "network-connections: more than one PATH: '{quoted}'; see 'network-connections --help'\n"
         ),
