@@ -1,21 +1,21 @@
 //! What went wrong, as one line for a person.
 
 use crate::options::{Problem, Usage};
-use crate::rows::{HEAD, NotARow};
-use crate::text::{Text, TooLong, append};
+use crate::rows::{HEAD, Line};
+use crate::text::{Text, append};
 
 /// The program's name, as its messages and its help have it.
 pub const PROGRAM: &str = "network-connections";
 
 /// Why a run failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error<'a> {
     /// The command line makes no sense.
     Usage(Usage<'a>),
     /// A system call on this file failed.
     File { file: File<'a>, reason: Reason },
     /// A line of this file isn't a socket row.
-    Row { file: File<'a>, row: NotARow },
+    Row { file: File<'a>, line: Line<'a> },
     /// The text for standard output is longer than the buffer made for it.
     TooLong,
     /// Whoever read standard output has closed it, and wants no message either.
@@ -28,6 +28,13 @@ pub enum Reason {
     Words(&'static str),
     /// An error number that nobody has put into words.
     Number(i32),
+}
+
+/// There has been an [`Error`], and the message is [told](Error::tell).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The exit status that tells a script what kind of error it was.
+    pub exit_status: u8,
 }
 
 /// What a message calls a file: a directory and a path under it.
@@ -51,46 +58,41 @@ pub(crate) const CAPACITY: usize = {
     WORDS + "\\xff".len() * (SHOWN + HEAD)
 };
 
-impl From<TooLong> for Error<'_> {
-    fn from(TooLong: TooLong) -> Self {
-        Error::TooLong
-    }
-}
-
 impl Error<'_> {
-    /// The exit status that tells a script what kind of failure it was.
-    pub fn exit_status(&self) -> u8 {
-        match self {
-            Error::Usage(_) => 2,
-            _ => 1,
-        }
-    }
-
-    /// Composes the message: one line that begins with the program's name, or nothing.
-    pub fn write(&self, text: &mut Text) {
+    /// Composes the message, in place of whatever the text was: one line that begins with the
+    /// program's name, or nothing. An error is told where it happens, because what it is about may
+    /// be in a buffer that is reused.
+    pub fn tell(self, text: &mut Text) -> Told {
+        text.clear();
         append!(text, "{}: ", PROGRAM);
+        let mut exit_status = 1;
         match self {
             Error::Usage(usage) => {
-                write_usage(*usage, text);
+                exit_status = 2;
+                write_usage(usage, text);
                 append!(text, "; see '{} --help'", PROGRAM);
             }
             Error::File { file, reason } => {
-                write_file(*file, text);
-                match *reason {
+                write_file(file, text);
+                match reason {
                     Reason::Words(words) => append!(text, ": {}", words),
                     Reason::Number(number) => append!(text, ": Unknown error {}", number),
                 }
             }
-            Error::Row { file, row } => {
-                write_file(*file, text);
-                append!(text, ": line {} is not a socket row: '", row.line);
-                quote(&row.start, text);
+            Error::Row { file, line } => {
+                write_file(file, text);
+                append!(text, ": line {} is not a socket row: '", line.number);
+                quote(line.head, text);
                 append!(text, "'");
             }
             Error::TooLong => append!(text, "the output does not fit its buffer"),
-            Error::ReaderGone => return text.clear(),
+            Error::ReaderGone => {
+                text.clear();
+                return Told { exit_status };
+            }
         }
         append!(text, "\n");
+        Told { exit_status }
     }
 }
 

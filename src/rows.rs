@@ -10,7 +10,8 @@
 //!
 //! An IPv6 address is four times `%08X`. What follows `st` differs between kernels, and isn't read.
 
-use heapless::Vec;
+use core::cell::Cell;
+
 use memchr::memchr;
 
 use crate::counts::State;
@@ -36,121 +37,87 @@ pub struct Socket {
     pub remote_is_zero: bool,
 }
 
-/// A line that isn't a row.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NotARow {
+/// A line of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line<'a> {
     /// Its number in the file, where the header is line 1.
-    pub line: u32,
+    pub number: u32,
     /// Its first bytes, [`HEAD`] at most, without the newline.
-    pub start: Vec<u8, HEAD>,
+    pub head: &'a [u8],
 }
 
-/// Why a table could not be read to its end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Failure<E> {
-    /// `read` failed.
-    Read(E),
-    /// There is a line that isn't a row.
-    NotARow(NotARow),
+/// Cuts a table into lines, as they are read.
+pub struct Lines<'a, const SIZE: usize> {
+    buffer: &'a mut [u8; SIZE],
+    /// INVARIANT: what is read and isn't handed out yet is the buffer's from `start` up to `end`.
+    start: usize,
+    end: usize,
+    /// Lines handed out, the header too.
+    number: u32,
 }
 
-/// Reads a table and hands over its sockets, in the order of their rows.
-///
-/// `read` puts the next bytes of the table into a slice (which is all of `page`) and gives their
-/// number, 0 at the end. How it cuts the table makes no difference. A last line without a newline is
-/// a row if it is complete up to `st`. A table without any line has no sockets.
-///
-/// # Errors
-/// When `read` fails, or at the first line that isn't a row. Some sockets may have been handed over
-/// by then.
-pub fn each<E>(
-    family: Family,
-    page: &mut [u8],
-    mut read: impl FnMut(&mut [u8]) -> Result<usize, E>,
-    mut found: impl FnMut(Socket),
-) -> Result<(), Failure<E>> {
-    let mut rows = Rows { family, place: Place::FirstLine, line: 1, head: Vec::new() };
-    loop {
-        let length = read(page).map_err(Failure::Read)?;
-        if length == 0 {
-            return rows.finish(&mut found).map_err(Failure::NotARow);
-        }
-        rows.feed(first(length, page), &mut found).map_err(Failure::NotARow)?;
+impl<'a, const SIZE: usize> Lines<'a, SIZE> {
+    pub fn new(buffer: &'a mut [u8; SIZE]) -> Self {
+        const { assert!(SIZE > HEAD, "there must be room behind a head") };
+        Lines { buffer, start: 0, end: 0, number: 0 }
     }
-}
 
-/// Cuts a table into rows. Its state between any two bytes is all here.
-struct Rows {
-    family: Family,
-    /// Where the next byte is.
-    place: Place,
-    /// The line that the next byte is in.
-    line: u32,
-    /// INVARIANT: the line's bytes so far if `place` is `Head`, else empty.
-    head: Vec<u8, HEAD>,
-}
-
-enum Place {
-    /// In the header of the table.
-    FirstLine,
-    /// Among those bytes of a line that tell what it is.
-    Head,
-    /// Behind them.
-    Rest,
-}
-
-impl Rows {
-    fn feed(&mut self, mut bytes: &[u8], found: &mut impl FnMut(Socket)) -> Result<(), NotARow> {
-        while let Some(newline) = memchr(b'\n', bytes) {
-            let (line, rest) = bytes.split_at_checked(newline).unwrap_or((bytes, &[]));
-            if let Place::Head = self.place {
-                found(self.end_of_head(line)?);
+    /// The next line behind the header, unless the table is at its end.
+    ///
+    /// `read` puts the next bytes of the table into a slice, which is all of the buffer but [`HEAD`]
+    /// bytes at most, and gives their number, 0 at the end. How it cuts the table makes no difference.
+    /// The last line needs no newline.
+    ///
+    /// # Errors
+    /// When `read` fails.
+    pub fn next<E>(
+        &mut self,
+        mut read: impl FnMut(&mut [u8]) -> Result<usize, E>,
+    ) -> Result<Option<Line<'_>>, E> {
+        let (start, length) = loop {
+            let unread = self.buffer.get(self.start..self.end).unwrap_or_default();
+            let length = match memchr(b'\n', unread) {
+                Some(newline) => newline,
+                None => {
+                    self.keep_head();
+                    let room = self.buffer.get_mut(self.end..).unwrap_or_default();
+                    let read = read(room)?;
+                    self.end = self.end.saturating_add(read);
+                    if read > 0 {
+                        continue;
+                    }
+                    if self.end == 0 {
+                        return Ok(None);
+                    }
+                    self.end
+                }
+            };
+            let start = self.start;
+            self.start = start.saturating_add(length).saturating_add(1);
+            self.number = self.number.saturating_add(1);
+            if self.number > 1 {
+                break (start, length);
             }
-            self.place = Place::Head;
-            self.line = self.line.saturating_add(1);
-            bytes = rest.get(1..).unwrap_or(&[]);
-        }
-        if let Place::Head = self.place {
-            self.carry(bytes);
-            if self.head.is_full() {
-                found(self.end_of_head(&[])?);
-                self.place = Place::Rest;
-            }
-        }
-        Ok(())
+        };
+        let line = self.buffer.get(start..).unwrap_or_default();
+        Ok(Some(Line { number: self.number, head: first(length.min(HEAD), line) }))
     }
 
-    fn finish(&mut self, found: &mut impl FnMut(Socket)) -> Result<(), NotARow> {
-        if !self.head.is_empty() {
-            found(self.end_of_head(&[])?);
+    /// Moves the head of a line whose end isn't read yet to the front of the buffer, so that there is
+    /// room behind it. (As a rule there is no such line, because the kernel hands out whole rows.)
+    fn keep_head(&mut self) {
+        let bytes = Cell::from_mut(&mut self.buffer[..]).as_slice_of_cells();
+        let head = first(HEAD, bytes.get(self.start..self.end).unwrap_or_default());
+        for (to, from) in bytes.iter().zip(head) {
+            to.set(from.get());
         }
-        Ok(())
-    }
-
-    /// The row whose first bytes are in `self.head`, and the others in `rest`. Nearly always all are
-    /// in `rest`, because the kernel hands out whole rows to a buffer as large as its own.
-    fn end_of_head(&mut self, rest: &[u8]) -> Result<Socket, NotARow> {
-        if self.head.is_empty() {
-            if let Some(socket) = row(first(HEAD, rest), self.family) {
-                return Ok(socket);
-            }
-        }
-        self.carry(rest);
-        let socket = row(&self.head, self.family);
-        let start = core::mem::take(&mut self.head);
-        socket.ok_or(NotARow { line: self.line, start })
-    }
-
-    /// Keeps bytes of a head, those that still belong to it.
-    fn carry(&mut self, bytes: &[u8]) {
-        let room = HEAD.saturating_sub(self.head.len());
-        // It fits: `first` sees to that.
-        let _ = self.head.extend_from_slice(first(room, bytes));
+        self.start = 0;
+        self.end = head.len();
     }
 }
 
 /// The socket of a row, given its first bytes; nothing if they aren't a row's.
-fn row(head: &[u8], family: Family) -> Option<Socket> {
+pub fn socket(head: &[u8], family: Family) -> Option<Socket> {
     let rest = after_slot(head)?;
     let (_local_address, rest) = column(rest, b' ', family.address_digits())?;
     let (_local_port, rest) = column(rest, b':', PORT_DIGITS)?;
@@ -192,7 +159,7 @@ fn column(bytes: &[u8], separator: u8, digits: usize) -> Option<(u8, &[u8])> {
 }
 
 /// The first bytes of a slice, `most` at most.
-fn first(most: usize, bytes: &[u8]) -> &[u8] {
+fn first<T>(most: usize, bytes: &[T]) -> &[T] {
     bytes.get(..most).unwrap_or(bytes)
 }
 

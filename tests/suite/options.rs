@@ -41,26 +41,27 @@ fn command_lines_that_make_sense() {
 
 #[test]
 fn command_lines_that_make_none() {
-    let cases: [(&[&[u8]], Problem, &[u8]); 16] = [
-        (&[b"-x"], Problem::UnknownShort, b"x"),
-        (&[b"-ax"], Problem::UnknownShort, b"x"),
-        (&[b"-a=1"], Problem::UnknownShort, b"="),
-        (&[b"-\xff"], Problem::UnknownShort, b"\xff"),
-        (&[b"--what"], Problem::UnknownLong, b"what"),
-        (&[b"--al"], Problem::UnknownLong, b"al"),
-        (&[b"--alle"], Problem::UnknownLong, b"alle"),
-        (&[b"--what=is"], Problem::UnknownLong, b"what"),
-        (&[b"--=is"], Problem::UnknownLong, b""),
-        (&[b"--what", b"--help"], Problem::UnknownLong, b"what"),
-        (&[b"--all=yes"], Problem::UnwantedValue, b"all"),
-        (&[b"--help="], Problem::UnwantedValue, b"help"),
-        (&[b"--version=1", b"--what"], Problem::UnwantedValue, b"version"),
-        (&[b"/proc", b"/proc"], Problem::SecondPath, b"/proc"),
-        (&[b"/proc", b"--", b"-a"], Problem::SecondPath, b"-a"),
-        (&[b"-a", b""], Problem::EmptyPath, b""),
+    let usage = |problem, word| Usage { problem, word };
+    let cases: [(&[&[u8]], Usage); 16] = [
+        (&[b"-x"], usage(Problem::UnknownShort, b"x")),
+        (&[b"-ax"], usage(Problem::UnknownShort, b"x")),
+        (&[b"-a=1"], usage(Problem::UnknownShort, b"=")),
+        (&[b"-\xff"], usage(Problem::UnknownShort, b"\xff")),
+        (&[b"--what"], usage(Problem::UnknownLong, b"what")),
+        (&[b"--al"], usage(Problem::UnknownLong, b"al")),
+        (&[b"--alle"], usage(Problem::UnknownLong, b"alle")),
+        (&[b"--what=is"], usage(Problem::UnknownLong, b"what")),
+        (&[b"--=is"], usage(Problem::UnknownLong, b"")),
+        (&[b"--what", b"--help"], usage(Problem::UnknownLong, b"what")),
+        (&[b"--all=yes"], usage(Problem::UnwantedValue, b"all")),
+        (&[b"--help="], usage(Problem::UnwantedValue, b"help")),
+        (&[b"--version=1", b"--what"], usage(Problem::UnwantedValue, b"version")),
+        (&[b"/proc", b"/proc"], usage(Problem::SecondPath, b"/proc")),
+        (&[b"/proc", b"--", b"-a"], usage(Problem::SecondPath, b"-a")),
+        (&[b"-a", b""], usage(Problem::EmptyPath, b"")),
     ];
-    for (arguments, problem, word) in cases {
-        assert_eq!(parse(arguments), Err(Usage { problem, word }), "{arguments:?}");
+    for (arguments, expected) in cases {
+        assert_eq!(parse(arguments), Err(expected), "{arguments:?}");
     }
 }
 

@@ -4,7 +4,7 @@ use network_connections::counts::{Counts, Group, State};
 use network_connections::message::{Error, File, Reason};
 use network_connections::options::{Problem, Usage};
 use network_connections::report;
-use network_connections::rows::{HEAD, NotARow};
+use network_connections::rows::{HEAD, Line};
 use network_connections::table::Table;
 use network_connections::text::{Text, TooLong};
 use proptest::prelude::*;
@@ -17,9 +17,10 @@ fn json(counts: &Counts) -> String {
     String::from_utf8(text.complete().unwrap().to_vec()).unwrap()
 }
 
-fn message(error: &Error) -> String {
+fn message(error: Error) -> String {
     let mut text = Text::default();
-    error.write(&mut text);
+    text.push(b"what there was before");
+    error.tell(&mut text);
     String::from_utf8(text.complete().unwrap().to_vec()).unwrap()
 }
 
@@ -115,7 +116,6 @@ proptest! {
 #[test]
 fn messages_name_what_and_where() {
     let file = File { directory: b"/proc", path: "/net/tcp" };
-    let start = |line: &[u8]| line.iter().copied().collect();
     let cases = [
         (
             Error::File { file, reason: Reason::Words("Permission denied") },
@@ -133,14 +133,11 @@ fn messages_name_what_and_where() {
             "network-connections: standard output: No space left on device\n",
         ),
         (
-            Error::Row { file, row: NotARow { line: 12, start: start(b"   0: 01") } },
+            Error::Row { file, line: Line { number: 12, head: b"   0: 01" } },
             "network-connections: /proc/net/tcp: line 12 is not a socket row: '   0: 01'\n",
         ),
         (
-            Error::Row {
-                file,
-                row: NotARow { line: u32::MAX, start: start(b"\x1b[2J\0\t\\\x7f\xff~") },
-            },
+            Error::Row { file, line: Line { number: u32::MAX, head: b"\x1b[2J\0\t\\\x7f\xff~" } },
             "network-connections: /proc/net/tcp: line 4294967295 is not a socket row: \
              '\\x1b[2J\\x00\\x09\\x5c\\x7f\\xff~'\n",
         ),
@@ -159,22 +156,23 @@ fn messages_name_what_and_where() {
         (Error::ReaderGone, ""),
     ];
     for (error, expected) in cases {
-        assert_eq!(message(&error), expected);
+        assert_eq!(message(error), expected);
     }
 }
 
 #[test]
 fn usage_errors_alone_have_exit_status_2() {
     let file = File::STANDARD_OUTPUT;
-    let row = NotARow { line: 2, start: Default::default() };
-    assert_eq!(Error::Usage(Usage { problem: Problem::EmptyPath, word: b"" }).exit_status(), 2);
+    let line = Line { number: 2, head: b"" };
+    let exit_status = |error: Error| error.tell(&mut Text::default()).exit_status;
+    assert_eq!(exit_status(Error::Usage(Usage { problem: Problem::EmptyPath, word: b"" })), 2);
     for error in [
         Error::File { file, reason: Reason::Words("Is a directory") },
-        Error::Row { file, row },
+        Error::Row { file, line },
         Error::TooLong,
         Error::ReaderGone,
     ] {
-        assert_eq!(error.exit_status(), 1, "{error:?}");
+        assert_eq!(exit_status(error), 1, "{error:?}");
     }
 }
 
@@ -182,17 +180,17 @@ fn usage_errors_alone_have_exit_status_2() {
 fn the_longest_message_fits_and_has_its_end() {
     let path = [b'\n'; 5000];
     let file = File { directory: &path, path: "/net/tcp6" };
-    let row = NotARow { line: u32::MAX, start: [0xff; HEAD].into_iter().collect() };
+    let line = Line { number: u32::MAX, head: &[0xff; HEAD] };
     let quoted = "\\x0a".repeat(1024) + "...";
     let head = "\\xff".repeat(HEAD);
     assert_eq!(
-        message(&Error::Row { file, row }),
+        message(Error::Row { file, line }),
         format!(
             "network-connections: {quoted}/net/tcp6: line 4294967295 is not a socket row: '{head}'\n"
         ),
     );
     assert_eq!(
-        message(&Error::Usage(Usage { problem: Problem::SecondPath, word: &path })),
+        message(Error::Usage(Usage { problem: Problem::SecondPath, word: &path })),
         format!(
             "network-connections: more than one PATH: '{quoted}'; see 'network-connections --help'\n"
         ),

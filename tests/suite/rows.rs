@@ -1,7 +1,10 @@
 //! The parser: cases by hand, then whatever proptest thinks of, against the oracle.
 
+use std::convert::Infallible;
+use std::io::Read;
+
 use network_connections::counts::State;
-use network_connections::rows::{self, Failure, HEAD, Socket};
+use network_connections::rows::{self, HEAD, Lines, Socket};
 use network_connections::table::Family::{self, Inet, Inet6};
 use proptest::prelude::*;
 
@@ -14,17 +17,36 @@ type Outcome = Result<Vec<Socket>, (u32, Vec<u8>)>;
 
 /// What the parser makes of a table that is read in these pieces.
 fn sockets<'a>(family: Family, pieces: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
-    let mut pieces = pieces.into_iter().filter(|piece| !piece.is_empty());
-    let mut sockets = Vec::new();
-    let read = |page: &mut [u8]| -> Result<usize, std::convert::Infallible> {
-        let piece = pieces.next().unwrap_or_default();
-        page[..piece.len()].copy_from_slice(piece);
-        Ok(piece.len())
+    let pieces: Vec<&[u8]> = pieces.into_iter().filter(|piece| !piece.is_empty()).collect();
+    let outcome = sockets_in(family, &pieces, &mut [0; HEAD + (1 << 16)]);
+    // With less room each piece is read in pieces.
+    assert_eq!(sockets_in(family, &pieces, &mut [0; HEAD + 1]), outcome, "with the least buffer");
+    outcome
+}
+
+fn sockets_in<const SIZE: usize>(
+    family: Family,
+    pieces: &[&[u8]],
+    buffer: &mut [u8; SIZE],
+) -> Outcome {
+    let mut pieces = pieces.iter();
+    let mut piece: &[u8] = b"";
+    let mut read = |room: &mut [u8]| -> Result<usize, Infallible> {
+        assert!(room.len() >= SIZE - HEAD);
+        if piece.is_empty() {
+            piece = pieces.next().copied().unwrap_or_default();
+        }
+        piece.read(room).map_err(|error| panic!("{error}"))
     };
-    match rows::each(family, &mut [0; 1 << 16], read, |socket| sockets.push(socket)) {
-        Ok(()) => Ok(sockets),
-        Err(Failure::NotARow(row)) => Err((row.line, row.start.to_vec())),
+    let mut lines = Lines::new(buffer);
+    let mut sockets = Vec::new();
+    while let Ok(Some(line)) = lines.next(&mut read) {
+        match rows::socket(line.head, family) {
+            Some(socket) => sockets.push(socket),
+            None => return Err((line.number, line.head.to_vec())),
+        }
     }
+    Ok(sockets)
 }
 
 /// What the parser makes of a table of this one line under a header.
@@ -265,8 +287,7 @@ fn a_failed_read_ends_it() {
         page[..HEADER.len()].copy_from_slice(HEADER);
         Ok(HEADER.len())
     };
-    let outcome = rows::each(Inet, &mut [0; 100], read, |_| panic!("there is no socket"));
-    assert_eq!(outcome, Err(Failure::Read("failed")));
+    assert_eq!(Lines::new(&mut [0; HEAD + HEADER.len()]).next(read), Err("failed"));
     assert_eq!(reads, 2);
 }
 

@@ -12,32 +12,37 @@ mod procfs;
 #[allow(unsafe_code)]
 mod system;
 
-use network_connections::message::{Error, File};
+use network_connections::message::{Error, File, Told};
 use network_connections::options::{self, Command};
 use network_connections::report;
-use network_connections::text::Text;
+use network_connections::text::{Text, TooLong};
 
 use errno::Errno;
 
 /// Runs the program on the arguments behind its name, and gives its exit status.
 fn main(arguments: system::Arguments) -> u8 {
     let mut text = Text::default();
-    let Err(error) = run(arguments, &mut text) else { return 0 };
-    text.clear();
-    error.write(&mut text);
+    let Err(Told { exit_status }) = run(arguments, &mut text) else { return 0 };
     // If nobody takes the message, there is still the status.
     let _ = system::write_all(system::STANDARD_ERROR, text.fitted());
-    error.exit_status()
+    exit_status
 }
 
-fn run(arguments: system::Arguments, text: &mut Text) -> Result<(), Error<'static>> {
-    match options::parse(arguments).map_err(Error::Usage)? {
+fn run(arguments: system::Arguments, text: &mut Text) -> Result<(), Told> {
+    match options::parse(arguments).map_err(|usage| Error::Usage(usage).tell(text))? {
         Command::Help => options::help(text),
         Command::Version => options::version(text),
-        Command::Count(options) => report::json(&procfs::count(&options)?, text),
+        Command::Count(options) => report::json(&procfs::count(&options, text)?, text),
     }
-    system::write_all(system::STANDARD_OUTPUT, text.complete()?).map_err(|errno| match errno {
-        Errno::READER_GONE => Error::ReaderGone,
-        _ => Error::File { file: File::STANDARD_OUTPUT, reason: errno.reason() },
+    let output = match text.complete() {
+        Ok(output) => output,
+        Err(TooLong) => return Err(Error::TooLong.tell(text)),
+    };
+    system::write_all(system::STANDARD_OUTPUT, output).map_err(|errno| {
+        let error = match errno {
+            Errno::READER_GONE => Error::ReaderGone,
+            _ => Error::File { file: File::STANDARD_OUTPUT, reason: errno.reason() },
+        };
+        error.tell(text)
     })
 }

@@ -1,10 +1,11 @@
 //! The sockets as procfs has them.
 
 use network_connections::counts::Counts;
-use network_connections::message::{Error, File};
+use network_connections::message::{Error, File, Told};
 use network_connections::options::Options;
-use network_connections::rows::{self, Failure};
+use network_connections::rows::{self, HEAD, Lines};
 use network_connections::table::Table;
+use network_connections::text::Text;
 
 use crate::errno::Errno;
 use crate::system::Open;
@@ -19,30 +20,26 @@ const PAGE: usize = 4096;
 /// # Errors
 /// When a table can't be read, or isn't one. Only one that [is optional](Table::is_optional) may be
 /// missing: it has no sockets.
-pub fn count<'a>(options: &Options<'a>) -> Result<Counts, Error<'a>> {
+pub fn count(options: &Options, text: &mut Text) -> Result<Counts, Told> {
     let mut counts = Counts::default();
-    let mut page = [0; PAGE];
+    let mut buffer = [0; HEAD + PAGE];
     for table in Table::ALL {
         let file = File { directory: options.path, path: table.file() };
+        let mut failed = |errno: Errno| Error::File { file, reason: errno.reason() }.tell(text);
         let open = match Open::file(file.directory, file.path) {
             Err(Errno::MISSING) if table.is_optional() => continue,
-            Err(errno) => return Err(Error::File { file, reason: errno.reason() }),
+            Err(errno) => return Err(failed(errno)),
             Ok(open) => open,
         };
-        rows::each(
-            table.family(),
-            &mut page,
-            |page| open.read(page),
-            |socket| {
-                if options.all || !socket.remote_is_zero {
-                    counts.add(table, socket.state, 1);
-                }
-            },
-        )
-        .map_err(|failure| match failure {
-            Failure::Read(errno) => Error::File { file, reason: errno.reason() },
-            Failure::NotARow(row) => Error::Row { file, row },
-        })?;
+        let mut lines = Lines::new(&mut buffer);
+        while let Some(line) = lines.next(|room| open.read(room)).map_err(&mut failed)? {
+            let Some(socket) = rows::socket(line.head, table.family()) else {
+                return Err(Error::Row { file, line }.tell(text));
+            };
+            if options.all || !socket.remote_is_zero {
+                counts.add(table, socket.state, 1);
+            }
+        }
     }
     Ok(counts)
 }
