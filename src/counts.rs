@@ -2,60 +2,64 @@
 
 use crate::table::Table;
 
-/// The state of a socket, numbered as in include/net/tcp_states.h. UDP sockets have
+/// The state of a socket, in the order of the report. UDP sockets have
 /// [`Established`](State::Established) (connected) and [`Close`](State::Close) (not connected).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
+    FinWait1,
+    Established,
+    TimeWait,
+    Close,
+    SynSent,
+    SynRecv,
+    FinWait2,
+    Listen,
+    Closing,
+    CloseWait,
+    LastAck,
     /// Every number that is none of the others'. The kernel's own further states are internal to it:
     /// NEW_SYN_RECV (12) is shown as SYN_RECV, BOUND_INACTIVE (13) isn't shown in procfs.
-    Unknown = 0,
-    Established = 1,
-    SynSent = 2,
-    SynRecv = 3,
-    FinWait1 = 4,
-    FinWait2 = 5,
-    TimeWait = 6,
-    Close = 7,
-    CloseWait = 8,
-    LastAck = 9,
-    Listen = 10,
-    Closing = 11,
+    Unknown,
 }
 
 impl State {
-    /// Every state once, with its name, in the order of the report.
-    pub const ALL: [(State, &'static str); 12] = [
-        (State::FinWait1, "FIN_WAIT1"),
-        (State::Established, "ESTABLISHED"),
-        (State::TimeWait, "TIME_WAIT"),
-        (State::Close, "CLOSE"),
-        (State::SynSent, "SYN_SENT"),
-        (State::SynRecv, "SYN_RECV"),
-        (State::FinWait2, "FIN_WAIT2"),
-        (State::Listen, "LISTEN"),
-        (State::Closing, "CLOSING"),
-        (State::CloseWait, "CLOSE_WAIT"),
-        (State::LastAck, "LAST_ACK"),
-        (State::Unknown, "UNKNOWN"),
+    /// The name of every state, in the order of the report.
+    pub const NAMES: [&'static str; 12] = [
+        "FIN_WAIT1",
+        "ESTABLISHED",
+        "TIME_WAIT",
+        "CLOSE",
+        "SYN_SENT",
+        "SYN_RECV",
+        "FIN_WAIT2",
+        "LISTEN",
+        "CLOSING",
+        "CLOSE_WAIT",
+        "LAST_ACK",
+        "UNKNOWN",
+    ];
+
+    /// Every state, by its number in include/net/tcp_states.h. (There is no 0.)
+    pub const BY_NUMBER: [State; 12] = [
+        State::Unknown,
+        State::Established,
+        State::SynSent,
+        State::SynRecv,
+        State::FinWait1,
+        State::FinWait2,
+        State::TimeWait,
+        State::Close,
+        State::CloseWait,
+        State::LastAck,
+        State::Listen,
+        State::Closing,
     ];
 
     /// The state that the kernel gives this number (`st` in a row).
     pub fn from_number(number: u8) -> State {
-        BY_NUMBER.get(usize::from(number)).copied().unwrap_or(State::Unknown)
+        State::BY_NUMBER.get(usize::from(number)).copied().unwrap_or(State::Unknown)
     }
 }
-
-/// [`State::ALL`], in the order of the kernel's numbers.
-static BY_NUMBER: [State; State::ALL.len()] = {
-    let mut states = [State::Unknown; State::ALL.len()];
-    let mut i = 0;
-    while i < states.len() {
-        let (state, _) = State::ALL[i];
-        states[state as usize] = state;
-        i += 1;
-    }
-    states
-};
 
 /// What the report counts together: a table alone, or a sum of tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +89,7 @@ impl Group {
 /// One counter for each state of each table. All of them saturate: at [`u32::MAX`] sockets, which no
 /// Linux system has memory for, they stay there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counts([[u32; State::ALL.len()]; Table::ALL.len()]);
+pub struct Counts([[u32; State::NAMES.len()]; Table::ALL.len()]);
 
 impl Counts {
     /// Counts `sockets` more of `table` in `state`.
@@ -97,12 +101,12 @@ impl Counts {
         }
     }
 
-    /// The sockets of a group in `state`.
-    pub fn get(&self, group: &Group, state: State) -> u32 {
-        group
-            .tables
-            .iter()
-            .filter_map(|&table| self.0.get(table as usize)?.get(state as usize))
-            .fold(0, |sum, &counter| sum.saturating_add(counter))
+    /// The sockets of a group, in each state, in the order of the report.
+    pub fn of(&self, group: &Group) -> impl Iterator<Item = u32> {
+        (0..State::NAMES.len()).map(|state| {
+            let counter = |&table: &Table| self.0.get(table as usize)?.get(state);
+            let counters = group.tables.iter().filter_map(counter);
+            counters.fold(0_u32, |sum, &counter| sum.saturating_add(counter))
+        })
     }
 }
