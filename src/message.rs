@@ -1,39 +1,27 @@
 //! What went wrong, as one line for a person.
 
+use core::slice::from_ref;
+
 use crate::options::{Problem, Usage};
 use crate::rows::{HEAD, Line};
 use crate::text::{Text, append};
 
-/// The program's name, as its messages and its help have it.
-pub const PROGRAM: &str = "network-connections";
-
-/// Why a run failed.
+/// What is wrong with a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Error<'a> {
-    /// The command line makes no sense.
-    Usage(Usage<'a>),
-    /// A system call on this file failed.
-    File { file: File<'a>, reason: Reason },
-    /// A line of this file isn't a socket row.
-    Row { file: File<'a>, line: Line<'a> },
-    /// The text for standard output is longer than the buffer made for it.
-    TooLong,
-    /// Whoever read standard output has closed it, and wants no message either.
-    ReaderGone,
-}
-
-/// Why a system call failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
+pub enum Reason<'a> {
+    /// A system call failed, for this reason.
     Words(&'static str),
-    /// An error number that nobody has put into words.
+    /// A system call failed with an error number that nobody has put into words.
     Number(i32),
+    /// This line isn't a socket row.
+    NotARow(Line<'a>),
 }
 
-/// There has been an [`Error`], and the message is [told](Error::tell).
+/// A run has failed, and the text says why. That is told where it happens, because a message quotes
+/// what doesn't outlive it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Told {
-    /// The exit status that tells a script what kind of error it was.
+    /// Tells a script what kind of failure it was.
     pub exit_status: u8,
 }
 
@@ -58,73 +46,61 @@ pub(crate) const CAPACITY: usize = {
     WORDS + "\\xff".len() * (SHOWN + HEAD)
 };
 
-impl Error<'_> {
-    /// Composes the message, in place of whatever the text was: one line that begins with the
-    /// program's name, or nothing. An error is told where it happens, because what it is about may
-    /// be in a buffer that is reused.
-    pub fn tell(self, text: &mut Text) -> Told {
-        text.clear();
-        append!(text, "{}: ", PROGRAM);
-        let mut exit_status = 1;
-        match self {
-            Error::Usage(usage) => {
-                exit_status = 2;
-                write_usage(usage, text);
-                append!(text, "; see '{} --help'", PROGRAM);
-            }
-            Error::File { file, reason } => {
-                write_file(file, text);
-                match reason {
-                    Reason::Words(words) => append!(text, ": {}", words),
-                    Reason::Number(number) => append!(text, ": Unknown error {}", number),
-                }
-            }
-            Error::Row { file, line } => {
-                write_file(file, text);
-                append!(text, ": line {} is not a socket row: '", line.number);
-                quote(line.head, text);
-                append!(text, "'");
-            }
-            Error::TooLong => append!(text, "the output does not fit its buffer"),
-            Error::ReaderGone => {
-                text.clear();
-                return Told { exit_status };
-            }
-        }
-        append!(text, "\n");
-        Told { exit_status }
-    }
+/// Composes the message for a command line that makes no sense, in place of whatever the text was.
+pub fn usage(Usage { problem, word }: Usage, text: &mut Text) -> Told {
+    let (before, behind) = words(problem);
+    text.clear();
+    append!(text, "{}{}", PREFIX, before);
+    quote(word, text);
+    append!(text, "{}{}", behind, HINT);
+    Told { exit_status: 2 }
 }
 
-fn write_usage(usage: Usage, text: &mut Text) {
-    let (before, after) = match usage.problem {
+/// Composes the message for a file that can't be read, understood or written, in place of whatever the
+/// text was.
+pub fn failure(file: File, reason: Reason, text: &mut Text) -> Told {
+    text.clear();
+    append!(text, "{}", PREFIX);
+    quote(file.directory, text);
+    append!(text, "{}: ", file.path);
+    match reason {
+        Reason::Words(words) => append!(text, "{}", words),
+        Reason::Number(number) => append!(text, "Unknown error {}", number),
+        Reason::NotARow(line) => {
+            append!(text, "line {} is not a socket row: '", line.number);
+            quote(line.head, text);
+            append!(text, "'");
+        }
+    }
+    append!(text, "\n");
+    Told { exit_status: 1 }
+}
+
+/// What every message begins with.
+const PREFIX: &str = concat!(env!("CARGO_PKG_NAME"), ": ");
+
+/// What every message about the command line ends with.
+const HINT: &str = concat!("; see '", env!("CARGO_PKG_NAME"), " --help'\n");
+
+/// What a message says before and behind the word that has the problem.
+fn words(problem: Problem) -> (&'static str, &'static str) {
+    match problem {
         Problem::UnknownShort => ("unknown option '-", "'"),
         Problem::UnknownLong => ("unknown option '--", "'"),
         Problem::UnwantedValue => ("option '--", "' takes no value"),
         Problem::SecondPath => ("more than one PATH: '", "'"),
         Problem::EmptyPath => ("PATH is empty", ""),
-    };
-    append!(text, "{}", before);
-    quote(usage.word, text);
-    append!(text, "{}", after);
-}
-
-fn write_file(file: File, text: &mut Text) {
-    quote(file.directory, text);
-    append!(text, "{}", file.path);
+    }
 }
 
 /// Appends bytes from outside so that a terminal shows them and does nothing else: printable ASCII as
 /// it is, all others (and the backslash) like `\x1b`.
 fn quote(bytes: &[u8], text: &mut Text) {
     let (shown, rest) = bytes.split_at_checked(SHOWN).unwrap_or((bytes, b""));
-    for &byte in shown {
-        if matches!(byte, b' '..=b'~') && byte != b'\\' {
-            text.push(&[byte]);
-        } else {
-            let [high, low] = [byte >> 4, byte & 0xf].map(hexadecimal_digit);
-            text.push(&[b'\\', b'x', high, low]);
-        }
+    for byte in shown {
+        let escaped = [b'\\', b'x', hexadecimal_digit(byte >> 4), hexadecimal_digit(byte & 0xf)];
+        let is_plain = matches!(byte, b' '..=b'~') && *byte != b'\\';
+        text.push(if is_plain { from_ref(byte) } else { &escaped });
     }
     if !rest.is_empty() {
         append!(text, "...");

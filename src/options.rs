@@ -2,7 +2,6 @@
 
 use core::slice::from_ref;
 
-use crate::message::PROGRAM;
 use crate::text::{Text, append};
 
 /// What a command line asks for.
@@ -145,8 +144,11 @@ impl Options<'_> {
 pub fn help(text: &mut Text) {
     append!(
         text,
-        "\
-Usage: {} [OPTIONS] [PATH]
+        "{}",
+        concat!(
+            "Usage: ",
+            env!("CARGO_PKG_NAME"),
+            " [OPTIONS] [PATH]
 
 Counts the network connections of this system by protocol and TCP state, and
 prints the counts as JSON.
@@ -154,8 +156,8 @@ prints the counts as JSON.
   PATH           a procfs directory (default /proc); /proc/PID counts the
                  sockets in the network namespace of that process
 
-",
-        PROGRAM
+"
+        )
     );
     for Definition { short, long, help, .. } in &DEFINITIONS {
         text.push(&[b' ', b' ', b'-', *short]);
@@ -182,5 +184,5 @@ const LONGEST_NAME: usize = {
 
 /// Composes what `--version` shows.
 pub fn version(text: &mut Text) {
-    append!(text, "{} {}\n", PROGRAM, env!("CARGO_PKG_VERSION"));
+    append!(text, "{}", concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"), "\n"));
 }

@@ -22,10 +22,6 @@ pub struct Text {
     cut: bool,
 }
 
-/// A text was longer than [`Text`] has room for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TooLong;
-
 impl Text {
     /// Appends bytes, all of them or none.
     pub fn push(&mut self, bytes: &[u8]) {
@@ -38,12 +34,9 @@ impl Text {
         self.cut = false;
     }
 
-    /// The whole text.
-    ///
-    /// # Errors
-    /// When something didn't fit.
-    pub fn complete(&self) -> Result<&[u8], TooLong> {
-        if self.cut { Err(TooLong) } else { Ok(&self.bytes) }
+    /// The whole text, unless something didn't fit.
+    pub fn complete(&self) -> Option<&[u8]> {
+        (!self.cut).then_some(&self.bytes)
     }
 
     /// As much of the text as fitted.

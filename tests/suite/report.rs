@@ -1,12 +1,12 @@
 //! Counts, the report and the messages, as the library gives them.
 
 use network_connections::counts::{Counts, Group, State};
-use network_connections::message::{Error, File, Reason};
+use network_connections::message::{self, File, Reason, Told};
 use network_connections::options::{Problem, Usage};
 use network_connections::report;
 use network_connections::rows::{HEAD, Line};
 use network_connections::table::Table;
-use network_connections::text::{Text, TooLong};
+use network_connections::text::Text;
 use proptest::prelude::*;
 
 use crate::program::numbers;
@@ -17,11 +17,12 @@ fn json(counts: &Counts) -> String {
     String::from_utf8(text.complete().unwrap().to_vec()).unwrap()
 }
 
-fn message(error: Error) -> String {
+/// The message that `tell` composes, and the exit status that comes with it.
+fn told(tell: impl FnOnce(&mut Text) -> Told) -> (String, u8) {
     let mut text = Text::default();
     text.push(b"what there was before");
-    error.tell(&mut text);
-    String::from_utf8(text.complete().unwrap().to_vec()).unwrap()
+    let Told { exit_status } = tell(&mut text);
+    (String::from_utf8(text.complete().unwrap().to_vec()).unwrap(), exit_status)
 }
 
 /// Every state, in the order of the report.
@@ -129,61 +130,52 @@ fn messages_name_what_and_where() {
     let file = File { directory: b"/proc", path: "/net/tcp" };
     let cases = [
         (
-            Error::File { file, reason: Reason::Words("Permission denied") },
+            file,
+            Reason::Words("Permission denied"),
             "network-connections: /proc/net/tcp: Permission denied\n",
         ),
+        (file, Reason::Number(132), "network-connections: /proc/net/tcp: Unknown error 132\n"),
         (
-            Error::File { file, reason: Reason::Number(132) },
-            "network-connections: /proc/net/tcp: Unknown error 132\n",
-        ),
-        (
-            Error::File {
-                file: File::STANDARD_OUTPUT,
-                reason: Reason::Words("No space left on device"),
-            },
+            File::STANDARD_OUTPUT,
+            Reason::Words("No space left on device"),
             "network-connections: standard output: No space left on device\n",
         ),
         (
-            Error::Row { file, line: Line { number: 12, head: b"   0: 01" } },
+            file,
+            Reason::NotARow(Line { number: 12, head: b"   0: 01" }),
             "network-connections: /proc/net/tcp: line 12 is not a socket row: '   0: 01'\n",
         ),
         (
-            Error::Row { file, line: Line { number: u32::MAX, head: b"\x1b[2J\0\t\\\x7f\xff~" } },
+            file,
+            Reason::NotARow(Line { number: u32::MAX, head: b"\x1b[2J\0\t\\\x7f\xff~" }),
             "network-connections: /proc/net/tcp: line 4294967295 is not a socket row: \
              '\\x1b[2J\\x00\\x09\\x5c\\x7f\\xff~'\n",
         ),
         (
-            Error::File {
-                file: File { directory: b"/a\nb", path: "/net/udp6" },
-                reason: Reason::Words("Is a directory"),
-            },
+            File { directory: b"/a\nb", path: "/net/udp6" },
+            Reason::Words("Is a directory"),
             "network-connections: /a\\x0ab/net/udp6: Is a directory\n",
         ),
-        (
-            Error::Usage(Usage { problem: Problem::SecondPath, word: b"b" }),
-            "network-connections: more than one PATH: 'b'; see 'network-connections --help'\n",
-        ),
-        (Error::TooLong, "network-connections: the output does not fit its buffer\n"),
-        (Error::ReaderGone, ""),
     ];
-    for (error, expected) in cases {
-        assert_eq!(message(error), expected);
+    for (file, reason, expected) in cases {
+        let told = told(|text| message::failure(file, reason, text));
+        assert_eq!(told, (expected.into(), 1), "{reason:?}");
     }
 }
 
 #[test]
-fn usage_errors_alone_have_exit_status_2() {
-    let file = File::STANDARD_OUTPUT;
-    let line = Line { number: 2, head: b"" };
-    let exit_status = |error: Error| error.tell(&mut Text::default()).exit_status;
-    assert_eq!(exit_status(Error::Usage(Usage { problem: Problem::EmptyPath, word: b"" })), 2);
-    for error in [
-        Error::File { file, reason: Reason::Words("Is a directory") },
-        Error::Row { file, line },
-        Error::TooLong,
-        Error::ReaderGone,
-    ] {
-        assert_eq!(exit_status(error), 1, "{error:?}");
+fn usage_errors_have_exit_status_2_and_a_hint() {
+    let cases: [(Problem, &[u8], &str); 5] = [
+        (Problem::UnknownShort, b"\n", "unknown option '-\\x0a'"),
+        (Problem::UnknownLong, b"", "unknown option '--'"),
+        (Problem::UnwantedValue, b"all", "option '--all' takes no value"),
+        (Problem::SecondPath, b"b", "more than one PATH: 'b'"),
+        (Problem::EmptyPath, b"", "PATH is empty"),
+    ];
+    for (problem, word, what) in cases {
+        let expected = format!("network-connections: {what}; see 'network-connections --help'\n");
+        let told = told(|text| message::usage(Usage { problem, word }, text));
+        assert_eq!(told, (expected, 2), "{problem:?}");
     }
 }
 
@@ -194,14 +186,17 @@ fn the_longest_message_fits_and_has_its_end() {
     let line = Line { number: u32::MAX, head: &[0xff; HEAD] };
     let quoted = "\\x0a".repeat(1024) + "...";
     let head = "\\xff".repeat(HEAD);
+    let (message, _) = told(|text| message::failure(file, Reason::NotARow(line), text));
     assert_eq!(
-        message(Error::Row { file, line }),
+        message,
         format!(
             "network-connections: {quoted}/net/tcp6: line 4294967295 is not a socket row: '{head}'\n"
         ),
     );
+    let usage = Usage { problem: Problem::SecondPath, word: &path };
+    let (message, _) = told(|text| message::usage(usage, text));
     assert_eq!(
-        message(Error::Usage(Usage { problem: Problem::SecondPath, word: &path })),
+        message,
         format!(
             "network-connections: more than one PATH: '{quoted}'; see 'network-connections --help'\n"
         ),
@@ -212,12 +207,12 @@ fn the_longest_message_fits_and_has_its_end() {
 fn a_text_that_is_cut_is_not_complete() {
     let mut text = Text::default();
     text.push(b"as much as there is room for");
-    assert_eq!(text.complete(), Ok(&b"as much as there is room for"[..]));
+    assert_eq!(text.complete(), Some(&b"as much as there is room for"[..]));
     text.push(&[b'x'; 1 << 20]);
-    assert_eq!(text.complete(), Err(TooLong));
+    assert_eq!(text.complete(), None);
     text.push(b"!");
-    assert_eq!(text.complete(), Err(TooLong));
+    assert_eq!(text.complete(), None);
     assert_eq!(text.fitted(), b"as much as there is room for!");
     text.clear();
-    assert_eq!(text.complete(), Ok(&b""[..]));
+    assert_eq!(text.complete(), Some(&b""[..]));
 }

@@ -2,7 +2,8 @@
 
 use core::ffi::c_int;
 
-use network_connections::message::Reason;
+use network_connections::message::{self, File, Reason, Told};
+use network_connections::text::Text;
 
 /// An error number. The numbers differ between architectures.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -13,9 +14,15 @@ impl Errno {
     pub const IO: Errno = Errno(libc::EIO);
     pub const MISSING: Errno = Errno(libc::ENOENT);
     pub const NAME_TOO_LONG: Errno = Errno(libc::ENAMETOOLONG);
+    pub const NO_ROOM: Errno = Errno(libc::ENOBUFS);
     pub const READER_GONE: Errno = Errno(libc::EPIPE);
 
-    pub fn reason(self) -> Reason {
+    /// Tells that a system call on this file failed.
+    pub fn told(self, file: File, text: &mut Text) -> Told {
+        message::failure(file, self.reason(), text)
+    }
+
+    fn reason(self) -> Reason<'static> {
         let mut start = 0;
         for &(number, length) in NUMBERS {
             let end = start + usize::from(length);
@@ -65,6 +72,7 @@ words! {
     ENAMETOOLONG "File name too long"
     ENOSYS "Function not implemented"
     ELOOP "Too many levels of symbolic links"
+    ENOBUFS "No buffer space available"
     EOVERFLOW "Value too large for defined data type"
     ECONNRESET "Connection reset by peer"
     ENOTCONN "Transport endpoint is not connected"

@@ -1,7 +1,6 @@
 //! Prints how many network connections this system has, by protocol and TCP state.
 //!
-//! The part of the program that touches the system: `main` parses, counts, prints, and has the one
-//! place where a failure is told.
+//! The part of the program that touches the system.
 
 #![no_std]
 #![no_main]
@@ -12,10 +11,10 @@ mod procfs;
 #[allow(unsafe_code)]
 mod system;
 
-use network_connections::message::{Error, File, Told};
+use network_connections::message::{self, File, Told};
 use network_connections::options::{self, Command};
 use network_connections::report;
-use network_connections::text::{Text, TooLong};
+use network_connections::text::Text;
 
 use errno::Errno;
 
@@ -29,20 +28,18 @@ fn main(arguments: system::Arguments) -> u8 {
 }
 
 fn run(arguments: system::Arguments, text: &mut Text) -> Result<(), Told> {
-    match options::parse(arguments).map_err(|usage| Error::Usage(usage).tell(text))? {
+    match options::parse(arguments).map_err(|usage| message::usage(usage, text))? {
         Command::Help => options::help(text),
         Command::Version => options::version(text),
         Command::Count(options) => report::json(&procfs::count(&options, text)?, text),
     }
-    let output = match text.complete() {
-        Ok(output) => output,
-        Err(TooLong) => return Err(Error::TooLong.tell(text)),
-    };
-    system::write_all(system::STANDARD_OUTPUT, output).map_err(|errno| {
-        let error = match errno {
-            Errno::READER_GONE => Error::ReaderGone,
-            _ => Error::File { file: File::STANDARD_OUTPUT, reason: errno.reason() },
-        };
-        error.tell(text)
-    })
+    let output = text.complete().ok_or(Errno::NO_ROOM);
+    match output.and_then(|output| system::write_all(system::STANDARD_OUTPUT, output)) {
+        Ok(()) => Ok(()),
+        Err(Errno::READER_GONE) => {
+            text.clear();
+            Err(Told { exit_status: 1 })
+        }
+        Err(errno) => Err(errno.told(File::STANDARD_OUTPUT, text)),
+    }
 }

@@ -1,7 +1,7 @@
 //! The sockets as procfs has them.
 
 use network_connections::counts::Counts;
-use network_connections::message::{Error, File, Told};
+use network_connections::message::{self, File, Reason, Told};
 use network_connections::options::Options;
 use network_connections::rows::{self, HEAD, Lines};
 use network_connections::table::Table;
@@ -25,16 +25,16 @@ pub fn count(options: &Options, text: &mut Text) -> Result<Counts, Told> {
     let mut buffer = [0; HEAD + PAGE];
     for table in Table::ALL {
         let file = File { directory: options.path, path: table.file() };
-        let mut failed = |errno: Errno| Error::File { file, reason: errno.reason() }.tell(text);
         let open = match Open::file(file.directory, file.path) {
             Err(Errno::MISSING) if table.is_optional() => continue,
-            Err(errno) => return Err(failed(errno)),
-            Ok(open) => open,
+            opened => opened.map_err(|errno| errno.told(file, text))?,
         };
         let mut lines = Lines::new(&mut buffer);
-        while let Some(line) = lines.next(|room| open.read(room)).map_err(&mut failed)? {
+        while let Some(line) =
+            lines.next(|room| open.read(room)).map_err(|errno| errno.told(file, text))?
+        {
             let Some(socket) = rows::socket(line.head, table.family()) else {
-                return Err(Error::Row { file, line }.tell(text));
+                return Err(message::failure(file, Reason::NotARow(line), text));
             };
             if options.all || !socket.remote_is_zero {
                 counts.add(table, socket.state, 1);
