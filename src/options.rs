@@ -142,45 +142,30 @@ impl Options<'_> {
 
 /// Composes what `--help` shows.
 pub fn help(text: &mut Text) {
-    append!(
-        text,
-        "{}",
-        concat!(
-            "Usage: ",
-            env!("CARGO_PKG_NAME"),
-            " [OPTIONS] [PATH]
+    append!(text, "{}", ABOUT);
+    for Definition { short, long, help, .. } in &DEFINITIONS {
+        text.push(&[b'\n', b' ', b' ', b'-', *short, b',', b' ', b'-', b'-']);
+        append!(text, "{}{}{}", *long, COLUMN.get(long.len()..).unwrap_or_default(), *help);
+    }
+    append!(text, "\n");
+}
+
+/// What `--help` shows above the options.
+const ABOUT: &str = concat!(
+    "Usage: ",
+    env!("CARGO_PKG_NAME"),
+    " [OPTIONS] [PATH]
 
 Counts the network connections of this system by protocol and TCP state, and
 prints the counts as JSON.
 
   PATH           a procfs directory (default /proc); /proc/PID counts the
                  sockets in the network namespace of that process
-
 "
-        )
-    );
-    for Definition { short, long, help, .. } in &DEFINITIONS {
-        text.push(&[b' ', b' ', b'-', *short]);
-        append!(text, ", --{}", *long);
-        for _ in long.len()..LONGEST_NAME {
-            append!(text, " ");
-        }
-        append!(text, "  {}\n", *help);
-    }
-}
+);
 
-/// Bytes of the longest option's name.
-const LONGEST_NAME: usize = {
-    let mut longest = 0;
-    let mut i = 0;
-    while i < DEFINITIONS.len() {
-        if DEFINITIONS[i].long.len() > longest {
-            longest = DEFINITIONS[i].long.len();
-        }
-        i += 1;
-    }
-    longest
-};
+/// The column that the names of options stand in, wider than each of them.
+const COLUMN: &str = "         ";
 
 /// Composes what `--version` shows.
 pub fn version(text: &mut Text) {
