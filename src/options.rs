@@ -90,12 +90,12 @@ pub fn parse<'a>(arguments: impl Iterator<Item = &'a [u8]>) -> Result<Command<'a
         match option {
             Some(b"-") => options_ended = true,
             Some([b'-', long @ ..]) => {
-                let mut parts = long.splitn(2, |&byte| byte == b'=');
-                let name = parts.next().unwrap_or_default();
+                let equals = long.iter().position(|&byte| byte == b'=');
+                let name = equals.and_then(|length| long.get(..length)).unwrap_or(long);
                 let Some(effect) = effect(|definition| definition.long.as_bytes() == name) else {
                     return usage(Problem::UnknownLong, name);
                 };
-                if parts.next().is_some() {
+                if equals.is_some() {
                     return usage(Problem::UnwantedValue, name);
                 }
                 if let Some(command) = options.set(effect) {
