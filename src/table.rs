@@ -45,13 +45,3 @@ impl Table {
         matches!(self.family(), Family::Inet6)
     }
 }
-
-impl Family {
-    /// Hexadecimal digits of an address in a table's row: `%08X` for each 32 bits of it.
-    pub const fn address_digits(self) -> usize {
-        match self {
-            Family::Inet => 8,
-            Family::Inet6 => 4 * 8,
-        }
-    }
-}

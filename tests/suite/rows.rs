@@ -291,6 +291,28 @@ fn a_failed_read_ends_it() {
     assert_eq!(reads, 2);
 }
 
+#[test]
+fn every_byte_in_every_place() {
+    for family in [Inet, Inet6] {
+        let row = match family {
+            Inet => "0: 0100007F:1F90 0200007F:C001 01 ".to_string(),
+            Inet6 => format!("0: {SELF}:1F90 {ZERO}:C001 01 "),
+        };
+        // Two bytes at once, because several are looked at together.
+        for place in 0..row.len() - 1 {
+            for first in 0..=u8::MAX {
+                for second in [row.as_bytes()[place + 1], b'0', b'A', b'g', b' ', 0x7f, 0xff] {
+                    let mut row = row.clone().into_bytes();
+                    row[place..place + 2].copy_from_slice(&[first, second]);
+                    let table = [HEADER, &row].concat();
+                    let expected = oracle::sockets(&table, family);
+                    assert_eq!(sockets(family, [&table[..]]), expected, "{}", row.escape_ascii());
+                }
+            }
+        }
+    }
+}
+
 fn family() -> impl Strategy<Value = Family> {
     prop_oneof![Just(Inet), Just(Inet6)]
 }
