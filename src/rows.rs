@@ -86,7 +86,7 @@ impl<'a, const SIZE: usize> Lines<'a, SIZE> {
                     self.keep_head();
                     let room = self.buffer.get_mut(self.end..).unwrap_or_default();
                     let read = read(room)?;
-                    self.end = self.end.saturating_add(read);
+                    self.end = self.end.wrapping_add(read);
                     if read > 0 {
                         continue;
                     }
@@ -97,7 +97,7 @@ impl<'a, const SIZE: usize> Lines<'a, SIZE> {
                 }
             };
             let start = self.start;
-            self.start = start.saturating_add(length).saturating_add(1);
+            self.start = start.wrapping_add(length).wrapping_add(1);
             self.number = self.number.saturating_add(1);
             if self.number > 1 {
                 break (start, length);

@@ -23,7 +23,7 @@ const PAGE: usize = 4096;
 pub fn count(options: &Options, text: &mut Text) -> Result<Counts, Told> {
     let mut counts = Counts::default();
     let mut buffer = [0; HEAD + PAGE];
-    for table in Table::ALL {
+    for &table in &Table::ALL {
         let file = File { directory: options.path, path: table.file() };
         let open = match Open::file(file.directory, file.path) {
             Err(Errno::MISSING) if table.is_optional() => continue,
