@@ -12,7 +12,7 @@ pub enum Reason<'a> {
     /// A system call failed, for this reason.
     Words(&'static str),
     /// A system call failed with an error number that nobody has put into words.
-    Number(i32),
+    Number(u32),
     /// This line isn't a socket row.
     NotARow(Line<'a>),
 }

@@ -31,7 +31,7 @@ impl Errno {
             }
             start = end;
         }
-        Reason::Number(self.0)
+        Reason::Number(self.0.unsigned_abs())
     }
 }
 
