@@ -111,12 +111,13 @@ proptest! {
             counts.add(table, state, sockets);
         }
         for group in &Group::ALL {
+            let tables = group.first as usize..=group.last as usize;
             let counts: Vec<u32> = counts.of(group).collect();
             prop_assert_eq!(counts.len(), State::NAMES.len());
             for (count, state) in counts.into_iter().zip(states()) {
                 let sum: u64 = added
                     .iter()
-                    .filter(|(table, of, _)| group.tables.contains(table) && *of == state)
+                    .filter(|(table, of, _)| tables.contains(&(*table as usize)) && *of == state)
                     .map(|&(_, _, sockets)| u64::from(sockets))
                     .sum();
                 prop_assert_eq!(u64::from(count), sum.min(u32::MAX.into()));
