@@ -11,6 +11,7 @@ mod procfs;
 #[allow(unsafe_code)]
 mod system;
 
+use network_connections::counts::Counts;
 use network_connections::message::{self, File, Told};
 use network_connections::options::{self, Command};
 use network_connections::report;
@@ -31,7 +32,11 @@ fn run(arguments: system::Arguments, text: &mut Text) -> Result<(), Told> {
     match options::parse(arguments).map_err(|usage| message::usage(usage, text))? {
         Command::Help => options::help(text),
         Command::Version => options::version(text),
-        Command::Count(options) => report::json(&procfs::count(&options, text)?, text),
+        Command::Count(options) => {
+            let mut counts = Counts::default();
+            procfs::count(&options, &mut counts, text)?;
+            report::json(&counts, text);
+        }
     }
     let output = text.complete().ok_or(Errno::NO_ROOM);
     match output.and_then(|output| system::write_all(system::STANDARD_OUTPUT, output)) {
