@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::program::{counts, nonzero, program};
+use crate::program::{counts, native, nonzero, program, report};
 
 #[test]
 fn tables_of_every_kernel_generation() {
@@ -77,5 +77,6 @@ fn tables_of_every_kernel_generation() {
         }
         assert_eq!(nonzero(default), connections, "{kernel}");
         assert_eq!(nonzero(added), others, "{kernel}");
+        assert_eq!(report(program().arg(&procfs)), report(native().arg(&procfs)), "{kernel}");
     }
 }

@@ -10,7 +10,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::program::{before_exec, counts, nonzero, program, skipped};
+use crate::program::{before_exec, counts, native, nonzero, program, report, skipped};
 
 #[test]
 fn counts_the_sockets_that_are_open() {
@@ -65,6 +65,7 @@ fn counts_the_sockets_that_are_open() {
 
     settles(&connections, || nonzero(counts(&mut program())));
     settles(&all, || nonzero(counts(program().arg("--all"))));
+    assert_eq!(report(program().arg("--all")), report(native().arg("--all")));
 
     // From another namespace, by way of this process.
     let elsewhere = || {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::env;
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
@@ -10,14 +11,40 @@ use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
+/// The program that cargo has built for this machine.
+const NATIVE: &str = env!("CARGO_BIN_EXE_network-connections");
+
 /// The file of the program under test: `$PROGRAM`, else the one that cargo has built.
 pub fn program_file() -> PathBuf {
-    env::var_os("PROGRAM").unwrap_or(env!("CARGO_BIN_EXE_network-connections").into()).into()
+    env::var_os("PROGRAM").unwrap_or(NATIVE.into()).into()
+}
+
+/// What runs the program under test, for one of another architecture: the words of `$RUNNER`, such as
+/// `qemu-mips -cpu 4Kc`, if it is set.
+pub fn runner() -> Option<Vec<String>> {
+    let words = env::var("RUNNER").ok()?;
+    Some(words.split_whitespace().map(String::from).collect())
 }
 
 /// The program under test.
 pub fn program() -> Command {
-    let mut command = Command::new(program_file());
+    match runner() {
+        None => command(program_file()),
+        Some(words) => {
+            let mut command = command(&words[0]);
+            command.args(&words[1..]).arg(program_file());
+            command
+        }
+    }
+}
+
+/// The program that cargo has built for this machine: what one of another architecture must agree with.
+pub fn native() -> Command {
+    command(NATIVE)
+}
+
+fn command(file: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(file);
     command.stdin(Stdio::null());
     // One that hangs is killed, so that its test fails.
     // SAFETY: alarm has no preconditions.
