@@ -11,6 +11,7 @@
 //! An IPv6 address is four times `%08X`. What follows `st` differs between kernels, and isn't read.
 
 use core::cell::Cell;
+use core::mem::replace;
 
 use memchr::memchr;
 
@@ -56,21 +57,23 @@ pub struct Lines<'a, const SIZE: usize> {
     /// INVARIANT: what is read and isn't handed out yet is the buffer's from `start` up to `end`.
     start: usize,
     end: usize,
-    /// Lines handed out, the header too.
+    /// Whether it begins with the rest of a line that is handed out already, or with the header.
+    is_rest: bool,
+    /// The line that was handed out last; the header is the first.
     number: u32,
 }
 
 impl<'a, const SIZE: usize> Lines<'a, SIZE> {
     pub fn new(buffer: &'a mut [u8; SIZE]) -> Self {
         const { assert!(SIZE > HEAD, "there must be room behind a head") };
-        Lines { buffer, start: 0, end: 0, number: 0 }
+        Lines { buffer, start: 0, end: 0, is_rest: true, number: 1 }
     }
 
     /// The next line behind the header, unless the table is at its end.
     ///
     /// `read` puts the next bytes of the table into a slice, which is all of the buffer but [`HEAD`]
-    /// bytes at most, and gives their number, 0 at the end. How it cuts the table makes no difference.
-    /// The last line needs no newline.
+    /// bytes at most, and gives their number, 0 at the end. How it cuts the table makes no difference. A
+    /// line is handed out as soon as its head is there; the last one needs no newline.
     ///
     /// # Errors
     /// When `read` fails.
@@ -78,33 +81,36 @@ impl<'a, const SIZE: usize> Lines<'a, SIZE> {
         &mut self,
         mut read: impl FnMut(&mut [u8]) -> Result<usize, E>,
     ) -> Result<Option<Line<'_>>, E> {
-        let (start, length) = loop {
+        let (start, end) = loop {
             let unread = self.buffer.get(self.start..self.end).unwrap_or_default();
-            let length = match memchr(b'\n', unread) {
-                Some(newline) => newline,
-                None => {
-                    self.keep_head();
-                    let room = self.buffer.get_mut(self.end..).unwrap_or_default();
-                    let read = read(room)?;
-                    self.end = self.end.wrapping_add(read);
-                    if read > 0 {
-                        continue;
-                    }
-                    if self.end == 0 {
-                        return Ok(None);
-                    }
-                    self.end
+            let newline = memchr(b'\n', unread);
+            if newline.is_none() && (self.is_rest || unread.len() < HEAD) {
+                if self.is_rest {
+                    self.start = self.end;
                 }
-            };
+                self.keep_head();
+                let read = read(self.buffer.get_mut(self.end..).unwrap_or_default())?;
+                self.end = self.end.wrapping_add(read);
+                if read > 0 {
+                    continue;
+                }
+                if self.end == 0 {
+                    return Ok(None);
+                }
+            }
             let start = self.start;
-            self.start = start.wrapping_add(length).wrapping_add(1);
-            self.number = self.number.saturating_add(1);
-            if self.number > 1 {
-                break (start, length);
+            let mut end = self.end;
+            if let Some(newline) = newline {
+                end = start.wrapping_add(newline);
+                self.start = end.wrapping_add(1);
+            }
+            if !replace(&mut self.is_rest, newline.is_none()) {
+                break (start, end);
             }
         };
-        let line = self.buffer.get(start..).unwrap_or_default();
-        Ok(Some(Line { number: self.number, head: first(length.min(HEAD), line) }))
+        self.number = self.number.saturating_add(1);
+        let line = self.buffer.get(start..end).unwrap_or_default();
+        Ok(Some(Line { number: self.number, head: first(HEAD, line) }))
     }
 
     /// Moves the head of a line whose end isn't read yet to the front of the buffer, so that there is

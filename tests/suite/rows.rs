@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::io::Read;
 
 use network_connections::counts::State;
-use network_connections::rows::{self, HEAD, Lines, Socket};
+use network_connections::rows::{self, HEAD, Line, Lines, Socket};
 use network_connections::table::Family::{self, Inet, Inet6};
 use proptest::prelude::*;
 
@@ -254,6 +254,23 @@ fn lines_may_be_of_any_length() {
         let table: [&[u8]; 7] = [&tail, b"\n", row, &tail, b"\n", row, &tail];
         assert_eq!(sockets(Inet, table).map(|sockets| sockets.len()), Ok(2), "{length}");
     }
+}
+
+#[test]
+fn a_line_is_handed_out_before_its_end() {
+    let mut buffer = [0; HEAD + 1];
+    let mut lines = Lines::new(&mut buffer);
+    let mut reads = 0;
+    let line = lines.next(|room| {
+        reads += 1;
+        assert!(reads < 5, "this line has no end");
+        room.fill(b'x');
+        if reads == 1 {
+            room[0] = b'\n';
+        }
+        Ok::<usize, ()>(room.len())
+    });
+    assert_eq!(line, Ok(Some(Line { number: 2, head: &[b'x'; HEAD] })));
 }
 
 #[test]
