@@ -2,59 +2,49 @@
 
 use crate::table::Table;
 
-/// The state of a socket, in the order of the report. UDP sockets have
-/// [`Established`](State::Established) (connected) and [`Close`](State::Close) (not connected).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    FinWait1,
-    Established,
-    TimeWait,
-    Close,
-    SynSent,
-    SynRecv,
-    FinWait2,
-    Listen,
-    Closing,
-    CloseWait,
-    LastAck,
-    /// Every number that is none of the others'. The kernel's own further states are internal to it:
-    /// NEW_SYN_RECV (12) is shown as SYN_RECV, BOUND_INACTIVE (13) isn't shown in procfs.
-    Unknown,
+/// Makes the enum of the states, and their names and numbers, of one table.
+macro_rules! states {
+    ($($(#[$doc:meta])* $state:ident $number:literal $name:literal)*) => {
+        /// The state of a socket, in the order of the report. UDP sockets have
+        /// [`Established`](State::Established) (connected) and [`Close`](State::Close) (not connected).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum State {
+            $($(#[$doc])* $state,)*
+        }
+
+        impl State {
+            /// The name of every state, in the order of the report.
+            pub const NAMES: [&'static str; [$($name),*].len()] = [$($name),*];
+
+            /// Every state, by its number.
+            pub const BY_NUMBER: [State; State::NAMES.len()] = {
+                let mut states = [State::Unknown; State::NAMES.len()];
+                $(states[$number] = State::$state;)*
+                states
+            };
+        }
+    };
+}
+
+// The numbers are those of include/net/tcp_states.h.
+states! {
+    FinWait1 4 "FIN_WAIT1"
+    Established 1 "ESTABLISHED"
+    TimeWait 6 "TIME_WAIT"
+    Close 7 "CLOSE"
+    SynSent 2 "SYN_SENT"
+    SynRecv 3 "SYN_RECV"
+    FinWait2 5 "FIN_WAIT2"
+    Listen 10 "LISTEN"
+    Closing 11 "CLOSING"
+    CloseWait 8 "CLOSE_WAIT"
+    LastAck 9 "LAST_ACK"
+    /// Every number that is none of the others', such as 0. The kernel's own further states are
+    /// internal to it: NEW_SYN_RECV (12) is shown as SYN_RECV, BOUND_INACTIVE (13) isn't shown in procfs.
+    Unknown 0 "UNKNOWN"
 }
 
 impl State {
-    /// The name of every state, in the order of the report.
-    pub const NAMES: [&'static str; 12] = [
-        "FIN_WAIT1",
-        "ESTABLISHED",
-        "TIME_WAIT",
-        "CLOSE",
-        "SYN_SENT",
-        "SYN_RECV",
-        "FIN_WAIT2",
-        "LISTEN",
-        "CLOSING",
-        "CLOSE_WAIT",
-        "LAST_ACK",
-        "UNKNOWN",
-    ];
-
-    /// Every state, by its number in include/net/tcp_states.h. (There is no 0.)
-    pub const BY_NUMBER: [State; 12] = [
-        State::Unknown,
-        State::Established,
-        State::SynSent,
-        State::SynRecv,
-        State::FinWait1,
-        State::FinWait2,
-        State::TimeWait,
-        State::Close,
-        State::CloseWait,
-        State::LastAck,
-        State::Listen,
-        State::Closing,
-    ];
-
     /// The state that the kernel gives this number (`st` in a row).
     pub fn from_number(number: u8) -> State {
         State::BY_NUMBER.get(usize::from(number)).copied().unwrap_or(State::Unknown)
@@ -65,7 +55,7 @@ impl State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Group {
     pub name: &'static str,
-    /// Its tables are these two, and those between them.
+    /// Its tables are these two, and those between them in the order of [`Table`].
     pub first: Table,
     pub last: Table,
 }

@@ -1,7 +1,7 @@
 //! The socket tables of procfs: which files there are, and what is in each.
 
 /// A file of sockets, one a line (net/ipv4/tcp_ipv4.c, net/ipv6/tcp_ipv6.c, net/ipv4/udp.c,
-/// net/ipv6/udp.c).
+/// net/ipv6/udp.c). They are in the order of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Table {
     Tcp4,
