@@ -164,8 +164,16 @@ prints the counts as JSON.
 "
 );
 
-/// The column that the names of options stand in, wider than each of them.
+/// The column that the names of options stand in.
 const COLUMN: &str = "         ";
+
+const _: () = {
+    let mut i = 0;
+    while i < DEFINITIONS.len() {
+        assert!(DEFINITIONS[i].long.len() < COLUMN.len(), "the column is too narrow for a name");
+        i += 1;
+    }
+};
 
 /// Composes what `--version` shows.
 pub fn version(text: &mut Text) {

@@ -38,6 +38,7 @@ fn run(arguments: system::Arguments, text: &mut Text) -> Result<(), Told> {
             report::json(&counts, text);
         }
     }
+    // There is room for every text (report::CAPACITY). This is in place of a panic.
     let output = text.complete().ok_or(Errno::NO_ROOM);
     match output.and_then(|output| system::write_all(system::STANDARD_OUTPUT, output)) {
         Ok(()) => Ok(()),
