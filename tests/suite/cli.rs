@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::os::unix::net::UnixDatagram;
+use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -117,9 +117,10 @@ const TABLES: [&str; 4] = ["tcp", "tcp6", "udp", "udp6"];
 #[test]
 fn unreadable_tables_are_errors() {
     type Spoil = fn(&Path) -> io::Result<()>;
-    let cases: [(Spoil, &str); 3] = [
+    let cases: [(Spoil, &str); 4] = [
         (|table| fs::create_dir(table), "Is a directory"),
         (|table| symlink(table, table), "Too many levels of symbolic links"),
+        (|table| UnixListener::bind(table).map(drop), "No such device or address"),
         // A file of procfs that can be opened, and not read at address 0.
         (|table| symlink("/proc/self/mem", table), "Input/output error"),
     ];
@@ -223,6 +224,24 @@ fn one_descriptor_is_enough() {
         unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }
     });
     report(&mut program);
+}
+
+#[test]
+fn starts_as_a_set_user_id_program_does() {
+    // musl's start-up takes a path of its own then, and so may an instruction that a CPU lacks.
+    let set = || {
+        const NOBODY: libc::uid_t = 65534;
+        const UNCHANGED: libc::uid_t = libc::uid_t::MAX;
+        // SAFETY: it takes numbers.
+        unsafe { libc::setresuid(NOBODY, UNCHANGED, UNCHANGED) }
+    };
+    let mut program = program();
+    match before_exec(&mut program, set).output() {
+        Ok(output) => assert!(output.status.success(), "{output:?}"),
+        Err(error) => {
+            skipped("cli::starts_as_a_set_user_id_program_does", &format!("setresuid: {error}"));
+        }
+    }
 }
 
 #[test]
