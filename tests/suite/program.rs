@@ -19,23 +19,15 @@ pub fn program_file() -> PathBuf {
     env::var_os("PROGRAM").unwrap_or(NATIVE.into()).into()
 }
 
-/// What runs the program under test, for one of another architecture: the words of `$RUNNER`, such as
-/// `qemu-mips -cpu 4Kc`, if it is set.
-pub fn runner() -> Option<Vec<String>> {
-    let words = env::var("RUNNER").ok()?;
-    Some(words.split_whitespace().map(String::from).collect())
-}
-
-/// The program under test.
+/// The program under test, behind the words of `$RUNNER`: for one of another architecture, what runs it,
+/// such as `qemu-mips -cpu 4Kc`.
 pub fn program() -> Command {
-    match runner() {
-        None => command(program_file()),
-        Some(words) => {
-            let mut command = command(&words[0]);
-            command.args(&words[1..]).arg(program_file());
-            command
-        }
-    }
+    let runner = env::var("RUNNER").unwrap_or_default();
+    let runner = runner.split_whitespace().map(PathBuf::from);
+    let mut words = runner.chain([program_file()]);
+    let mut command = command(words.next().unwrap());
+    command.args(words);
+    command
 }
 
 /// The program that cargo has built for this machine: what one of another architecture must agree with.
