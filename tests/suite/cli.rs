@@ -337,12 +337,8 @@ fn interrupted_and_short_system_calls_are_finished() {
     let expected = report(program().arg(procfs.path()));
     let (ours, theirs) = UnixDatagram::pair().unwrap();
     ours.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    let Some(mut program) = program_with_faults("TRANSFER", 7) else {
-        return skipped(
-            "cli::interrupted_and_short_system_calls_are_finished",
-            "the program is static",
-        );
-    };
+    let test = "cli::interrupted_and_short_system_calls_are_finished";
+    let Some(mut program) = program_with_faults(test, "TRANSFER", 7) else { return };
     let child = program
         .arg(procfs.path())
         .stdout(OwnedFd::from(theirs))
@@ -367,9 +363,8 @@ fn interrupted_and_short_system_calls_are_finished() {
 
 #[test]
 fn an_output_that_takes_nothing_is_an_error() {
-    let Some(mut program) = program_with_faults("TRANSFER", 0) else {
-        return skipped("cli::an_output_that_takes_nothing_is_an_error", "the program is static");
-    };
+    let test = "cli::an_output_that_takes_nothing_is_an_error";
+    let Some(mut program) = program_with_faults(test, "TRANSFER", 0) else { return };
     // (Nor does standard error take the message.)
     fails(program.arg("--version"), 1, "");
 }
@@ -377,9 +372,8 @@ fn an_output_that_takes_nothing_is_an_error() {
 #[test]
 #[cfg(target_env = "gnu")] // whose strerror has these words
 fn reasons_are_the_c_librarys_words() {
-    let Some(mut program) = program_with_faults("OPEN_ERRNO", 0) else {
-        return skipped("cli::reasons_are_the_c_librarys_words", "the program is static");
-    };
+    let test = "cli::reasons_are_the_c_librarys_words";
+    let Some(mut program) = program_with_faults(test, "OPEN_ERRNO", 0) else { return };
     // (A call that is interrupted, and nothing else, is made again for ever.)
     for errno in (1..=libc::EHWPOISON).filter(|&errno| errno != libc::EINTR) {
         program.env("OPEN_ERRNO", errno.to_string());
@@ -396,9 +390,10 @@ fn reasons_are_the_c_librarys_words() {
 }
 
 /// The program with tests/faults, which makes every open, read and write fail with EINTR once, and then
-/// does to them what this variable says. A static program can't be had with it.
-fn program_with_faults(variable: &str, value: i32) -> Option<Command> {
+/// does to them what this variable says. A static program can't be had with it: its test is skipped.
+fn program_with_faults(test: &str, variable: &str, value: i32) -> Option<Command> {
     if !is_dynamic(&program_file()) {
+        skipped(test, "the program is static");
         return None;
     }
     let built = Path::new(env!("CARGO_BIN_EXE_network-connections")).parent().unwrap();
