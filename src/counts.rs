@@ -1,6 +1,7 @@
 //! How many sockets of each table are in each state.
 
 use crate::table::Table;
+use crate::words::{Words, split_once};
 
 /// Makes the enum of the states, and their names and numbers, of one table.
 macro_rules! states {
@@ -13,12 +14,15 @@ macro_rules! states {
         }
 
         impl State {
-            /// The name of every state, in the order of the report.
-            pub const NAMES: [&'static str; [$($name),*].len()] = [$($name),*];
+            /// How many there are.
+            pub const NUMBER: usize = [$($name),*].len();
+
+            /// The names of all, in the order of the report.
+            pub const NAMES: Words = Words::new(concat!($($name, " ",)*).trim_ascii_end());
 
             /// Every state, by its number.
-            pub const BY_NUMBER: [State; State::NAMES.len()] = {
-                let mut states = [State::Unknown; State::NAMES.len()];
+            pub const BY_NUMBER: [State; State::NUMBER] = {
+                let mut states = [State::Unknown; State::NUMBER];
                 $(states[$number] = State::$state;)*
                 states
             };
@@ -51,39 +55,73 @@ impl State {
     }
 }
 
-/// What the report counts together: a table alone, or a sum of tables.
+/// What the report counts together: a table alone, or a sum of tables, which are these two and those
+/// between them in the order of [`Table`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Group {
-    pub name: &'static str,
-    /// Its tables are these two, and those between them in the order of [`Table`].
     pub first: Table,
     pub last: Table,
 }
 
 impl Group {
-    /// Every group, in the order of the report.
+    /// Every group, in the order of the report: the tables, then the sums.
     pub const ALL: [Group; 7] = {
-        const fn group(name: &'static str, first: Table, last: Table) -> Group {
-            Group { name, first, last }
+        const fn group(first: Table, last: Table) -> Group {
+            Group { first, last }
         }
         [
-            group("tcp4", Table::Tcp4, Table::Tcp4),
-            group("tcp6", Table::Tcp6, Table::Tcp6),
-            group("udp4", Table::Udp4, Table::Udp4),
-            group("udp6", Table::Udp6, Table::Udp6),
-            group("tcp", Table::Tcp4, Table::Tcp6),
-            group("udp", Table::Udp4, Table::Udp6),
-            group("all", Table::Tcp4, Table::Udp6),
+            group(Table::Tcp4, Table::Tcp4),
+            group(Table::Tcp6, Table::Tcp6),
+            group(Table::Udp4, Table::Udp4),
+            group(Table::Udp6, Table::Udp6),
+            group(Table::Tcp4, Table::Tcp6),
+            group(Table::Udp4, Table::Udp6),
+            group(Table::Tcp4, Table::Udp6),
         ]
     };
+
+    /// The names of all, in the same order.
+    pub const NAMES: Words = Words::new("tcp4 tcp6 udp4 udp6 tcp udp all");
+}
+
+/// Names one number: that of a group's sockets in one state, or in all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// Its place in [`Group::ALL`].
+    group: u8,
+    /// Its place in [`State::NAMES`], or [`State::NUMBER`] for the sum of all.
+    state: u8,
+}
+
+impl Key {
+    /// How many there are.
+    pub const NUMBER: usize = Group::ALL.len() * (State::NUMBER + 1);
+
+    /// Reads `GROUP.STATE`, or `GROUP`.
+    pub fn parse(name: &[u8]) -> Option<Key> {
+        let (group, state) = split_once(name, b'.');
+        let group = Group::NAMES.position(group, Group::ALL.len())? as u8;
+        let state = match state {
+            Some(state) => State::NAMES.position(state, State::NUMBER)?,
+            None => State::NUMBER,
+        };
+        Some(Key { group, state: state as u8 })
+    }
 }
 
 /// One counter for each state of each table. All of them saturate: at [`u32::MAX`] sockets, which no
 /// Linux system has memory for, they stay there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counts([[u32; State::NAMES.len()]; Table::ALL.len()]);
+pub struct Counts([[u32; State::NUMBER]; Table::ALL.len()]);
 
 impl Counts {
+    /// Those of no sockets.
+    pub const NONE: Counts = Counts([[0; State::NUMBER]; Table::ALL.len()]);
+
+    pub fn clear(&mut self) {
+        self.0.as_flattened_mut().iter_mut().for_each(|counter| *counter = 0);
+    }
+
     /// Counts `sockets` more of `table` in `state`.
     pub fn add(&mut self, table: Table, state: State, sockets: u32) {
         if let Some(counter) =
@@ -93,12 +131,25 @@ impl Counts {
         }
     }
 
-    /// The sockets of a group, in each state, in the order of the report.
-    pub fn of(&self, group: &Group) -> impl Iterator<Item = u32> {
-        (0..State::NAMES.len()).map(|state| {
-            let tables = self.0.get(group.first as usize..=group.last as usize).unwrap_or_default();
-            let counters = tables.iter().filter_map(|states| states.get(state));
-            counters.fold(0_u32, |sum, &counter| sum.saturating_add(counter))
-        })
+    /// The sockets of a group in a state, both given by their places in the report. A state behind the last
+    /// is the sum of all.
+    #[inline(never)]
+    pub fn count(&self, group: usize, state: usize) -> u32 {
+        let Some(group) = Group::ALL.get(group) else { return 0 };
+        let tables = group.first as usize..=group.last as usize;
+        let mut sum: u32 = 0;
+        for (table, states) in self.0.iter().enumerate() {
+            for (place, &counter) in states.iter().enumerate() {
+                if tables.contains(&table) && (place == state || state == State::NUMBER) {
+                    sum = sum.saturating_add(counter);
+                }
+            }
+        }
+        sum
+    }
+
+    /// The number that a key names.
+    pub fn number(&self, key: Key) -> u32 {
+        self.count(key.group.into(), key.state.into())
     }
 }

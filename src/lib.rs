@@ -4,13 +4,15 @@
 //! nothing and cannot panic. The program around it (`src/bin/network-connections/`) opens, reads and
 //! writes. The modules, in the order in which data flows through them:
 //!
-//! 1. [`options`]: the command line, as a table;
+//! 1. [`options`]: the command line, whose help is its table;
 //! 2. [`table`]: which files under procfs hold the sockets, and what is in each;
 //! 3. [`rows`]: the bytes of such a file, cut into sockets;
 //! 4. [`counts`]: how many sockets of each table are in each state;
-//! 5. [`report`]: the counts as text;
-//! 6. [`message`]: what went wrong instead, as a line for a person;
-//! 7. [`text`]: what those two compose.
+//! 5. [`report`]: the counts as text, with a file for each format;
+//! 6. [`check`]: or held against thresholds;
+//! 7. [`message`]: what went wrong instead, as a line for a person or a monitor;
+//! 8. [`text`]: what those three compose, by filling in templates;
+//! 9. [`words`] and `decimal`: lists and numbers, as all of them need them.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -23,5 +25,8 @@ pub mod table;
 pub mod rows;
 pub mod counts;
 pub mod report;
+pub mod check;
 pub mod message;
 pub mod text;
+pub mod words;
+mod decimal;

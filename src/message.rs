@@ -1,20 +1,39 @@
-//! What went wrong, as one line for a person.
+//! What went wrong, as one line for a person or for a monitor.
 
-use core::slice::from_ref;
-
+use crate::check;
 use crate::options::{Problem, Usage};
+use crate::report::Format;
 use crate::rows::{HEAD, Line};
-use crate::text::{Text, append};
+use crate::text::{SHOWN, Text};
 
 /// What is wrong with a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason<'a> {
+pub struct Reason<'a> {
+    /// For the word and the number.
+    template: &'static [u8],
+    word: &'a [u8],
+    number: u32,
+}
+
+impl<'a> Reason<'a> {
     /// A system call failed, for this reason.
-    Words(&'static str),
+    pub const fn words(words: &'static [u8]) -> Reason<'static> {
+        Reason { template: words, word: b"", number: 0 }
+    }
+
     /// A system call failed with an error number that nobody has put into words.
-    Number(u32),
+    pub const fn number(number: u32) -> Reason<'static> {
+        Reason { template: b"Unknown error %N", word: b"", number }
+    }
+
     /// This line isn't a socket row.
-    NotARow(Line<'a>),
+    pub const fn not_a_row(line: Line<'a>) -> Reason<'a> {
+        Reason {
+            template: b"line %N is not a socket row: '%A'",
+            word: line.head,
+            number: line.number,
+        }
+    }
 }
 
 /// A run has failed, and the text says why. That is told where it happens, because a message quotes
@@ -25,20 +44,16 @@ pub struct Told {
     pub exit_status: u8,
 }
 
-/// What a message calls a file: a directory and a path under it.
+/// What a message calls a file: a directory and a path under it, or a name and what is behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct File<'a> {
     pub directory: &'a [u8],
-    pub path: &'static str,
+    pub path: &'static [u8],
 }
 
 impl File<'_> {
-    pub const STANDARD_OUTPUT: File<'static> = File { directory: b"", path: "standard output" };
+    pub const STANDARD_OUTPUT: File<'static> = File { directory: b"", path: b"standard output" };
 }
-
-/// Bytes that a message shows of what it quotes, and puts three dots for the rest. More than nearly
-/// every path has.
-const SHOWN: usize = 1024;
 
 /// Bytes that any message fits in: its words, a directory, and a line's head, all of them escaped.
 pub(crate) const CAPACITY: usize = {
@@ -46,67 +61,46 @@ pub(crate) const CAPACITY: usize = {
     WORDS + "\\xff".len() * (SHOWN + HEAD)
 };
 
-/// Composes the message for a command line that makes no sense, in place of whatever the text was.
-pub fn usage(Usage { problem, word }: Usage, text: &mut Text) -> Told {
-    let (before, behind) = words(problem);
-    text.clear();
-    append!(text, "{}{}", PREFIX, before);
-    quote(word, text);
-    append!(text, "{}{}", behind, HINT);
-    Told { exit_status: 2 }
+/// Who reads the messages, and takes the exit status for what it means to them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    Person,
+    /// A monitoring system that runs the program as its plugin.
+    Monitor,
 }
 
-/// Composes the message for a file that can't be read, understood or written, in place of whatever the
-/// text was.
-pub fn failure(file: File, reason: Reason, text: &mut Text) -> Told {
-    text.clear();
-    append!(text, "{}", PREFIX);
-    quote(file.directory, text);
-    append!(text, "{}: ", file.path);
-    match reason {
-        Reason::Words(words) => append!(text, "{}", words),
-        Reason::Number(number) => append!(text, "Unknown error {}", number),
-        Reason::NotARow(line) => {
-            append!(text, "line {} is not a socket row: '", line.number);
-            quote(line.head, text);
-            append!(text, "'");
+impl Reader {
+    /// The exit status where nothing was measured, which is this one to a person.
+    pub fn exit_status(self, person: u8) -> u8 {
+        match self {
+            Reader::Person => person,
+            Reader::Monitor => check::UNKNOWN,
         }
     }
-    append!(text, "\n");
-    Told { exit_status: 1 }
-}
 
-/// What every message begins with.
-const PREFIX: &str = concat!(env!("CARGO_PKG_NAME"), ": ");
-
-/// What every message about the command line ends with.
-const HINT: &str = concat!("; see '", env!("CARGO_PKG_NAME"), " --help'\n");
-
-/// What a message says before and behind the word that has the problem.
-fn words(problem: Problem) -> (&'static str, &'static str) {
-    match problem {
-        Problem::UnknownShort => ("unknown option '-", "'"),
-        Problem::UnknownLong => ("unknown option '--", "'"),
-        Problem::UnwantedValue => ("option '--", "' takes no value"),
-        Problem::SecondPath => ("more than one PATH: '", "'"),
-        Problem::EmptyPath => ("PATH is empty", ""),
+    /// Begins a message, in place of whatever the text was.
+    fn begin(self, text: &mut Text) {
+        text.clear();
+        match self {
+            Reader::Person => text.push(concat!(env!("CARGO_PKG_NAME"), ": ").as_bytes()),
+            Reader::Monitor => check::begin(check::UNKNOWN, text),
+        }
     }
 }
 
-/// Appends bytes from outside so that a terminal shows them and does nothing else: printable ASCII as
-/// it is, all others (and the backslash) like `\x1b`.
-fn quote(bytes: &[u8], text: &mut Text) {
-    let (shown, rest) = bytes.split_at_checked(SHOWN).unwrap_or((bytes, b""));
-    for byte in shown {
-        let escaped = [b'\\', b'x', hexadecimal_digit(byte >> 4), hexadecimal_digit(byte & 0xf)];
-        let is_plain = matches!(byte, b' '..=b'~') && *byte != b'\\';
-        text.push(if is_plain { from_ref(byte) } else { &escaped });
-    }
-    if !rest.is_empty() {
-        append!(text, "...");
-    }
+/// Composes the message for a command line that makes no sense.
+pub fn usage(Usage { problem, word }: Usage, reader: Reader, text: &mut Text) -> Told {
+    reader.begin(text);
+    text.fill(Problem::TEMPLATES.get(problem as usize), &[word, Format::NAMES.text.as_bytes()], 0);
+    text.push(concat!("; see '", env!("CARGO_PKG_NAME"), " --help'\n").as_bytes());
+    Told { exit_status: reader.exit_status(2) }
 }
 
-fn hexadecimal_digit(value: u8) -> u8 {
-    b"0123456789abcdef".get(usize::from(value)).copied().unwrap_or(b'?')
+/// Composes the message for a file that can't be read, understood or written.
+pub fn failure(file: &File, reason: &Reason, reader: Reader, text: &mut Text) -> Told {
+    reader.begin(text);
+    text.fill(b"%A%B: ", &[file.directory, file.path], 0);
+    text.fill(reason.template, &[reason.word], reason.number);
+    text.push(b"\n");
+    Told { exit_status: reader.exit_status(1) }
 }

@@ -2,180 +2,359 @@
 
 use core::slice::from_ref;
 
-use crate::text::{Text, append};
+use heapless::Vec;
+
+use crate::check::{Asked, alerts};
+use crate::counts::{Group, Key, State};
+use crate::decimal::natural;
+use crate::message::Reader;
+use crate::report::Format;
+use crate::rows::{Port, Socket};
+use crate::text::Text;
+use crate::words::{Words, split_once};
 
 /// What a command line asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command<'a> {
-    /// Count the sockets and report the counts.
-    Count(Options<'a>),
+    /// Count the sockets and show the counts.
+    Count,
     Help,
     Version,
+    /// It makes no sense.
+    Wrong(Usage<'a>),
 }
 
-/// What is counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What is counted, how it is shown, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options<'a> {
+    pub command: Command<'a>,
     /// The procfs directory with the socket tables, never empty.
-    pub path: &'a [u8],
+    pub path: Option<&'a [u8]>,
     /// Whether listening and unconnected sockets count.
     pub all: bool,
+    /// The local ports, and the remote ones.
+    pub ports: [Ports; 2],
+    pub format: Option<&'static Format>,
+    /// Whether the numbers that are asked for are shown, and nothing else.
+    pub query: bool,
+    /// Whether they are held against thresholds.
+    pub check: bool,
+    pub asked: Vec<Asked<'a>, { Key::NUMBER }>,
+    /// The file to write instead of standard output, never empty.
+    pub output: Option<&'a [u8]>,
+    /// The seconds from one report to the next, 1 to [`LONGEST_INTERVAL`], in digits.
+    pub interval: Option<&'a [u8]>,
 }
 
 impl Default for Options<'_> {
+    /// Those of an empty command line.
     fn default() -> Self {
-        Options { path: b"/proc", all: false }
+        Options {
+            command: Command::Count,
+            path: None,
+            all: false,
+            ports: [Vec::new(), Vec::new()],
+            format: None,
+            query: false,
+            check: false,
+            asked: Vec::new(),
+            output: None,
+            interval: None,
+        }
     }
 }
+
+/// A day.
+pub const LONGEST_INTERVAL: i32 = 86400;
+
+/// The ports that a socket may have, which is any if there are none.
+pub type Ports = Vec<u16, 16>;
 
 /// Why a command line makes no sense.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage<'a> {
     pub problem: Problem,
-    /// What has the problem: an option's name without its dashes, or an argument.
+    /// What has the problem: an option's name without its first dash, an argument, or a value.
     pub word: &'a [u8],
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Problem {
-    UnknownShort,
-    UnknownLong,
+/// Makes the enum of the problems and the templates of their messages of one table.
+macro_rules! problems {
+    ($($(#[$doc:meta])* $problem:ident $template:literal)*) => {
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Problem {
+            $($(#[$doc])* $problem,)*
+        }
+
+        impl Problem {
+            /// What a message says of each, a line each, with `%A` for the word that has the problem.
+            pub(crate) const TEMPLATES: Words =
+                Words::lines(concat!($($template, "\n"),*));
+        }
+    };
+}
+
+problems! {
+    UnknownOption "unknown option '-%A'"
     /// An option that takes no value has one, such as `--all=yes`.
-    UnwantedValue,
+    UnwantedValue "option '-%A' takes no value"
+    /// An option that takes a value is the last argument.
+    MissingValue "option '-%A' needs a value"
+    /// There is no room for another value of this option.
+    TooMany "too many of option '-%A'"
     /// A second argument that isn't an option.
-    SecondPath,
-    /// As from an unset variable in a script. It would mean the root directory.
-    EmptyPath,
+    SecondPath "more than one PATH: '%A'"
+    /// As from an unset variable in a script. As a PATH it would mean the root directory.
+    Empty "%A is empty"
+    NotAPort "PORT '%A' is not a number from 0 to 65535"
+    NotAFormat "FORMAT '%A' is none of %B"
+    NotAKey "KEY '%A' is neither GROUP nor GROUP.STATE"
+    NotAThreshold "'%A' is not KEY=RANGE"
+    NotARange "RANGE '%A' is not [@][START:][END] of whole numbers in order"
+    NotAnInterval "SECONDS '%A' is not a number from 1 to 86400"
+    /// Two ways to show the counts.
+    Conflict "only one of --format, --query and --warning/--critical may be used"
 }
 
-/// An option. Adding one is adding a row to [`DEFINITIONS`], and what it does to [`Options::set`].
-struct Definition {
-    short: u8,
-    long: &'static str,
-    help: &'static str,
-    effect: Effect,
-}
-
-#[derive(Clone, Copy)]
-enum Effect {
-    All,
-    Help,
-    Version,
-}
-
-/// Every option, in the order of the help.
-static DEFINITIONS: [Definition; 3] = [
-    Definition {
-        short: b'a',
-        long: "all",
-        help: "count listening and unconnected sockets too",
-        effect: Effect::All,
-    },
-    Definition { short: b'h', long: "help", help: "show this help", effect: Effect::Help },
-    Definition { short: b'V', long: "version", help: "show the version", effect: Effect::Version },
-];
-
-/// Reads a command line, without the program's name. Options and PATH come in any order, and `--`
-/// ends the options. The help and the version are shown at once, whatever follows.
-///
-/// # Errors
-/// At the first argument that makes no sense.
-pub fn parse<'a>(arguments: impl Iterator<Item = &'a [u8]>) -> Result<Command<'a>, Usage<'a>> {
-    let mut options = Options::default();
-    let mut has_path = false;
-    let mut options_ended = false;
-    for argument in arguments {
-        let usage = |problem, word| Err(Usage { problem, word });
-        let option = argument.strip_prefix(b"-").filter(|it| !it.is_empty() && !options_ended);
-        match option {
-            Some(b"-") => options_ended = true,
-            Some([b'-', long @ ..]) => {
-                let equals = long.iter().position(|&byte| byte == b'=');
-                let name = equals.and_then(|length| long.get(..length)).unwrap_or(long);
-                let Some(effect) = effect(|definition| definition.long.as_bytes() == name) else {
-                    return usage(Problem::UnknownLong, name);
-                };
-                if equals.is_some() {
-                    return usage(Problem::UnwantedValue, name);
-                }
-                if let Some(command) = options.set(effect) {
-                    return Ok(command);
-                }
-            }
-            Some(cluster) => {
-                for short in cluster {
-                    let Some(effect) = effect(|definition| definition.short == *short) else {
-                        return usage(Problem::UnknownShort, from_ref(short));
-                    };
-                    if let Some(command) = options.set(effect) {
-                        return Ok(command);
-                    }
-                }
-            }
-            None if argument.is_empty() => return usage(Problem::EmptyPath, argument),
-            None if has_path => return usage(Problem::SecondPath, argument),
-            None => {
-                options.path = argument;
-                has_path = true;
-            }
-        }
-    }
-    Ok(Command::Count(options))
-}
-
-/// What the option does that this is true of.
-fn effect(is_it: impl Fn(&Definition) -> bool) -> Option<Effect> {
-    DEFINITIONS.iter().find(|&definition| is_it(definition)).map(|definition| definition.effect)
-}
-
-impl Options<'_> {
-    /// Does what an option says. Some say to do something else, and that at once.
-    fn set(&mut self, effect: Effect) -> Option<Command<'static>> {
-        match effect {
-            Effect::All => self.all = true,
-            Effect::Help => return Some(Command::Help),
-            Effect::Version => return Some(Command::Version),
-        }
-        None
-    }
-}
-
-/// Composes what `--help` shows.
-pub fn help(text: &mut Text) {
-    append!(text, "{}", ABOUT);
-    for Definition { short, long, help, .. } in &DEFINITIONS {
-        text.push(&[b'\n', b' ', b' ', b'-', *short, b',', b' ', b'-', b'-']);
-        append!(text, "{}{}{}", *long, COLUMN.get(long.len()..).unwrap_or_default(), *help);
-    }
-    append!(text, "\n");
-}
-
-/// What `--help` shows above the options.
-const ABOUT: &str = concat!(
+/// What `--help` shows. It is the table of the options as well, which has them at these columns.
+const HELP: &str = concat!(
     "Usage: ",
     env!("CARGO_PKG_NAME"),
     " [OPTIONS] [PATH]
 
-Counts the network connections of this system by protocol and TCP state, and
-prints the counts as JSON.
+Counts the network connections of this system by protocol and TCP state,
+as JSON by default.
 
-  PATH           a procfs directory (default /proc); /proc/PID counts the
-                 sockets in the network namespace of that process
+  PATH                      procfs directory (default /proc); /proc/PID is for
+                            the network namespace of that process
+  -a, --all                 listening and unconnected sockets too
+      --local-port PORT     only this local port (up to 16)
+      --remote-port PORT    only this remote port (up to 16)
+  -f, --format FORMAT       %A
+  -q, --query KEY           only this number, one a line (repeatable)
+  -w, --warning KEY=RANGE   monitoring-plugin check (repeatable)
+  -c, --critical KEY=RANGE  monitoring-plugin check (repeatable)
+  -o, --output FILE         replace FILE as a whole, for standard output
+  -i, --interval SECONDS    repeat until stopped
+  -h, --help
+  -V, --version
+
+KEY is GROUP.STATE, or GROUP for the sum of its states.
+RANGE is [@][START:][END]: a number outside (with @ inside) raises an alert.
+GROUP: %B
+STATE: %C
+       %D
 "
 );
 
-/// The column that the names of options stand in.
-const COLUMN: &str = "         ";
+/// An option, as the help has it.
+struct Definition {
+    /// Its short name, or the first letter of its long one as a capital.
+    letter: u8,
+    takes_value: bool,
+}
 
-const _: () = {
-    let mut i = 0;
-    while i < DEFINITIONS.len() {
-        assert!(DEFINITIONS[i].long.len() < COLUMN.len(), "the column is too narrow for a name");
-        i += 1;
+/// The option of this name, which is short or has the second of its dashes.
+fn find(name: &[u8]) -> Option<Definition> {
+    let mut rest = Some(HELP.as_bytes());
+    while let Some(text) = rest {
+        let line;
+        (line, rest) = split_once(text, b'\n');
+        let [b' ', b' ', dash, short, _, _, b'-', option @ ..] = line else { continue };
+        let (long, value) = split_once(option, b' ');
+        let letter = match dash {
+            b'-' => *short,
+            _ => long.get(1)? & !(b'a' - b'A'),
+        };
+        if name == long || name == from_ref(short) && *dash == b'-' {
+            return Some(Definition {
+                letter,
+                takes_value: value.is_some_and(|value| !value.starts_with(b" ")),
+            });
+        }
     }
-};
+    None
+}
+
+impl<'a> Options<'a> {
+    /// Reads a command line, without the program's name. Options and PATH come in any order, and `--`
+    /// ends the options. What comes first of the help, the version and a problem is the command. What
+    /// stands behind it is read as well, because a check on the line makes it a monitoring plugin's.
+    pub fn parse(&mut self, mut arguments: impl Iterator<Item = &'a [u8]>) {
+        let options = self;
+        let mut options_ended = false;
+        while let Some(argument) = arguments.next() {
+            match argument {
+                b"--" if !options_ended => options_ended = true,
+                [b'-', option @ ..] if !options_ended && !option.is_empty() => {
+                    options.read(option, &mut arguments);
+                }
+                b"" => options.wrong(Problem::Empty, b"PATH"),
+                _ if options.path.is_some() => options.wrong(Problem::SecondPath, argument),
+                _ => options.path = Some(argument),
+            }
+        }
+        let ways = [options.format.is_some(), options.query, options.check];
+        if ways.into_iter().filter(|&way| way).count() > 1 {
+            options.wrong(Problem::Conflict, b"");
+        }
+    }
+
+    /// Has the command line ask for something else, if it hasn't yet.
+    fn first(&mut self, command: Command<'a>) {
+        if let Command::Count = self.command {
+            self.command = command;
+        }
+    }
+
+    #[inline(never)]
+    fn wrong(&mut self, problem: Problem, word: &'a [u8]) {
+        self.first(Command::Wrong(Usage { problem, word }));
+    }
+
+    /// Reads an option with a long name, or a cluster of those with a short one, without the first dash.
+    /// A value that isn't in the same argument is the next one.
+    fn read(&mut self, mut option: &'a [u8], others: &mut impl Iterator<Item = &'a [u8]>) {
+        while !option.is_empty() {
+            let is_long = option.first() == Some(&b'-');
+            let (name, rest) = if is_long {
+                split_once(option, b'=')
+            } else {
+                let (name, rest) = option.split_at_checked(1).unwrap_or_default();
+                (name, Some(rest).filter(|rest| !rest.is_empty()))
+            };
+            let Some(definition) = find(name) else {
+                return self.wrong(Problem::UnknownOption, name);
+            };
+            // A monitor's plugin it is even if the rest makes no sense.
+            self.check |= matches!(definition.letter, b'w' | b'c');
+            option = b"";
+            let mut value = rest;
+            if definition.takes_value {
+                value = rest.or_else(|| others.next());
+                if value.is_none() {
+                    return self.wrong(Problem::MissingValue, name);
+                }
+            } else if let Some(rest) = rest {
+                if is_long {
+                    return self.wrong(Problem::UnwantedValue, name);
+                }
+                option = rest;
+            }
+            self.set(definition.letter, name, value.unwrap_or_default());
+        }
+    }
+
+    /// Does what an option says.
+    fn set(&mut self, letter: u8, name: &'a [u8], value: &'a [u8]) {
+        match letter {
+            b'a' => self.all = true,
+            b'L' | b'R' => self.port(letter, name, value),
+            b'f' => self.format(value),
+            b'q' | b'w' | b'c' => self.ask(letter, name, value),
+            b'o' => self.output(value),
+            b'i' => self.interval(value),
+            b'h' => self.first(Command::Help),
+            _ => self.first(Command::Version),
+        }
+    }
+
+    /// Takes a port, of an option of this letter and name.
+    fn port(&mut self, letter: u8, name: &'a [u8], value: &'a [u8]) {
+        let port = natural(value).and_then(|port| u16::try_from(port).ok());
+        let Some(port) = port else { return self.wrong(Problem::NotAPort, value) };
+        let [local, remote] = &mut self.ports;
+        let ports = if letter == b'L' { local } else { remote };
+        if ports.push(port).is_err() {
+            self.wrong(Problem::TooMany, name);
+        }
+    }
+
+    fn format(&mut self, name: &'a [u8]) {
+        let place = Format::NAMES.position(name, Format::ALL.len());
+        self.format = place.and_then(|place| Format::ALL.get(place));
+        if self.format.is_none() {
+            self.wrong(Problem::NotAFormat, name);
+        }
+    }
+
+    fn output(&mut self, file: &'a [u8]) {
+        self.output = Some(file);
+        if file.is_empty() {
+            self.wrong(Problem::Empty, b"FILE");
+        }
+    }
+
+    fn interval(&mut self, seconds: &'a [u8]) {
+        self.interval = Some(seconds);
+        if !natural(seconds).is_some_and(|it| (1..=LONGEST_INTERVAL).contains(&it)) {
+            self.wrong(Problem::NotAnInterval, seconds);
+        }
+    }
+
+    /// Asks for a number, by an option of this letter and name.
+    fn ask(&mut self, letter: u8, name: &'a [u8], value: &'a [u8]) {
+        let mut key = value;
+        let mut range: Option<&[u8]> = None;
+        let mut place = self.asked.len();
+        if letter == b'q' {
+            self.query = true;
+        } else {
+            (key, range) = split_once(value, b'=');
+            let Some(range) = range else { return self.wrong(Problem::NotAThreshold, value) };
+            if alerts(range, 0).is_none() {
+                return self.wrong(Problem::NotARange, range);
+            }
+            if let Some(known) = self.asked.iter().position(|asked| asked.name == key) {
+                place = known;
+            }
+        }
+        let Some(parsed) = Key::parse(key) else { return self.wrong(Problem::NotAKey, key) };
+        if place == self.asked.len()
+            && self.asked.push(Asked { key: parsed, name: key, ranges: [b""; 2] }).is_err()
+        {
+            return self.wrong(Problem::TooMany, name);
+        }
+        if let Some(asked) = self.asked.get_mut(place) {
+            let [warning, critical] = &mut asked.ranges;
+            *if letter == b'c' { critical } else { warning } = range.unwrap_or_default();
+        }
+    }
+
+    /// Who reads what goes wrong.
+    pub fn reader(&self) -> Reader {
+        if self.check { Reader::Monitor } else { Reader::Person }
+    }
+
+    /// The seconds from one report to the next.
+    pub fn seconds(&self) -> Option<i32> {
+        self.interval.and_then(natural)
+    }
+
+    /// Whether this socket counts.
+    pub fn select(&self, socket: &Socket) -> bool {
+        let [local, remote] = &self.ports;
+        (self.all || !socket.remote_is_zero)
+            && admits(local, socket.local_port)
+            && admits(remote, socket.remote_port)
+    }
+}
+
+// The loop in `contains` is unrolled, to 150 bytes.
+#[allow(clippy::manual_contains)]
+fn admits(ports: &Ports, port: Port) -> bool {
+    ports.is_empty() || ports.iter().any(|&it| it == port.number())
+}
+
+/// Composes what `--help` shows.
+pub fn help(text: &mut Text) {
+    const STATES: (&[u8], &[u8]) = State::NAMES.halves(State::NUMBER / 2);
+    const VALUES: &[&[u8]] =
+        &[Format::NAMES.text.as_bytes(), Group::NAMES.text.as_bytes(), STATES.0, STATES.1];
+    text.fill(HELP.as_bytes(), VALUES, 0);
+}
 
 /// Composes what `--version` shows.
 pub fn version(text: &mut Text) {
-    append!(text, "{}", concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"), "\n"));
+    text.push(concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"), "\n").as_bytes());
 }

@@ -35,11 +35,23 @@ pub const HEAD: usize = "2147483647".len() + layout(Family::Inet6).len() + " ".l
 
 /// What a row says of its socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Socket {
+pub struct Socket<'a> {
     pub state: State,
     /// Whether the remote address is all zeros, as of a listening or unconnected socket. (This needs
     /// no byte order; the kernel prints an address in that of the machine.)
     pub remote_is_zero: bool,
+    pub local_port: Port<'a>,
+    pub remote_port: Port<'a>,
+}
+
+/// A port, as its digits: mostly nobody wants to know the number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Port<'a>(&'a [u8]);
+
+impl Port<'_> {
+    pub fn number(self) -> u16 {
+        self.0.iter().fold(0, |number, &byte| number << 4 | u16::from(digit(byte)))
+    }
 }
 
 /// A line of a table.
@@ -127,7 +139,7 @@ impl<'a, const SIZE: usize> Lines<'a, SIZE> {
 }
 
 /// The socket of a row, given its first bytes; nothing if they aren't a row's.
-pub fn socket(head: &[u8], family: Family) -> Option<Socket> {
+pub fn socket(head: &[u8], family: Family) -> Option<Socket<'_>> {
     let columns = behind_slot(head)?;
     let whole = layout(family);
     let (mut rest, mut layout) = (columns, whole);
@@ -144,15 +156,18 @@ pub fn socket(head: &[u8], family: Family) -> Option<Socket> {
     if wrong != 0 || !ends {
         return None;
     }
-    let remote = columns.get(whole.len() / 2..whole.len())?;
-    let (mut address, [.., high, low]) = remote.split_last_chunk::<{ ":xxxx xx".len() }>()?;
+    let (local, remote) = columns.get(..whole.len())?.split_at_checked(whole.len() / 2)?;
+    let (_, [local_port @ .., _]) = local.split_last_chunk::<{ "xxxx ".len() }>()?;
+    let (mut address, [_, remote_port @ .., _, high, low]) =
+        remote.split_last_chunk::<{ ":xxxx xx".len() }>()?;
     let mut nonzero = 0;
     while let Some((word, others)) = address.split_first_chunk() {
         nonzero |= usize::from_ne_bytes(*word) ^ each(b'0');
         address = others;
     }
     let state = State::from_number(digit(*high) << 4 | digit(*low));
-    Some(Socket { state, remote_is_zero: nonzero == 0 })
+    let (local_port, remote_port) = (Port(local_port), Port(remote_port));
+    Some(Socket { state, remote_is_zero: nonzero == 0, local_port, remote_port })
 }
 
 /// What follows the number in the `sl` column, and the blanks before it.

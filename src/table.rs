@@ -1,5 +1,7 @@
 //! The socket tables of procfs: which files there are, and what is in each.
 
+use crate::words::Words;
+
 /// A file of sockets, one a line (net/ipv4/tcp_ipv4.c, net/ipv6/tcp_ipv6.c, net/ipv4/udp.c,
 /// net/ipv6/udp.c). They are in the order of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,13 +25,8 @@ impl Table {
     pub const ALL: [Table; 4] = [Table::Tcp4, Table::Tcp6, Table::Udp6, Table::Udp4];
 
     /// The file's name under the procfs directory (or under a process's directory in it).
-    pub const fn file(self) -> &'static str {
-        match self {
-            Table::Tcp4 => "/net/tcp",
-            Table::Tcp6 => "/net/tcp6",
-            Table::Udp4 => "/net/udp",
-            Table::Udp6 => "/net/udp6",
-        }
+    pub fn file(self) -> &'static [u8] {
+        Words::new("/net/tcp /net/tcp6 /net/udp /net/udp6").get(self as usize)
     }
 
     pub const fn family(self) -> Family {

@@ -1,6 +1,7 @@
 //! Text on its way out of the program: composed whole before the first byte of it is written.
 
 use core::convert::Infallible;
+use core::slice::from_ref;
 
 use heapless::Vec;
 use ufmt::uWrite;
@@ -13,9 +14,12 @@ const CAPACITY: usize = {
     if report > message { report } else { message }
 };
 
+/// Bytes that are shown of a value, with three dots for the rest. More than nearly every path has.
+pub(crate) const SHOWN: usize = 1024;
+
 /// A text of a bounded length. Appending to it never fails; whether all of it fitted is asked once,
 /// when it is complete.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Text {
     bytes: Vec<u8, CAPACITY>,
     /// Whether something had to be left out.
@@ -23,9 +27,52 @@ pub struct Text {
 }
 
 impl Text {
+    /// An empty text.
+    // It is for a static.
+    #[allow(clippy::new_without_default)]
+    pub const fn new() -> Text {
+        Text { bytes: Vec::new(), cut: false }
+    }
+
     /// Appends bytes, all of them or none.
     pub fn push(&mut self, bytes: &[u8]) {
         self.cut |= self.bytes.extend_from_slice(bytes).is_err();
+    }
+
+    /// Appends a template: what stands in it, and for `%A` the first of the values, for `%B` the second, and
+    /// so on. A small letter is for the value in small letters; `%N`, and any other, is the number.
+    pub(crate) fn fill(&mut self, template: &[u8], values: &[&[u8]], number: u32) {
+        let mut rest = template;
+        while let [byte, behind @ ..] = rest {
+            rest = behind;
+            let [letter, behind @ ..] = rest else { return self.push(from_ref(byte)) };
+            if *byte != b'%' {
+                self.push(from_ref(byte));
+                continue;
+            }
+            rest = behind;
+            match values.get(usize::from(letter & 0x1f).wrapping_sub(1)) {
+                Some(value) => self.quote(value, letter & 0x20),
+                None => append!(self, "{}", number),
+            }
+        }
+    }
+
+    /// Appends bytes that may be from outside so that a terminal shows them and does nothing else:
+    /// printable ASCII as it is, all others (and the backslash) like `\x1b`. So is what would end the value
+    /// for its reader: `|`, behind which a monitor expects performance data, and `"`.
+    fn quote(&mut self, bytes: &[u8], small: u8) {
+        let (shown, rest) = bytes.split_at_checked(SHOWN).unwrap_or((bytes, b""));
+        for &byte in shown {
+            let byte = if byte.is_ascii_uppercase() { byte | small } else { byte };
+            let escaped =
+                [b'\\', b'x', hexadecimal_digit(byte >> 4), hexadecimal_digit(byte & 0xf)];
+            let is_plain = matches!(byte, b' '..=b'~') && !matches!(byte, b'\\' | b'|' | b'"');
+            self.push(if is_plain { from_ref(&byte) } else { &escaped });
+        }
+        if !rest.is_empty() {
+            self.push(b"...");
+        }
     }
 
     /// Begins a new text.
@@ -43,6 +90,10 @@ impl Text {
     pub fn fitted(&self) -> &[u8] {
         &self.bytes
     }
+}
+
+fn hexadecimal_digit(value: u8) -> u8 {
+    b"0123456789abcdef".get(usize::from(value)).copied().unwrap_or(b'?')
 }
 
 impl uWrite for Text {

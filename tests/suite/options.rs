@@ -1,84 +1,135 @@
 //! The command line, as the library reads it.
 
-use network_connections::options::{self, Command, Options, Problem, Usage};
-use network_connections::text::Text;
+use network_connections::options::{Command, Options, Problem, Usage};
 use proptest::prelude::*;
 
-fn parse<'a>(arguments: &[&'a [u8]]) -> Result<Command<'a>, Usage<'a>> {
-    options::parse(arguments.iter().copied())
+fn parse<'a>(arguments: &[&'a [u8]]) -> Options<'a> {
+    let mut options = Options::default();
+    options.parse(arguments.iter().copied());
+    options
 }
 
 #[test]
 fn command_lines_that_make_sense() {
-    let count = |path, all| Command::Count(Options { path, all });
-    let cases: [(&[&[u8]], Command); 21] = [
-        (&[], count(b"/proc", false)),
-        (&[b"-a"], count(b"/proc", true)),
-        (&[b"--all"], count(b"/proc", true)),
-        (&[b"-aa", b"--all"], count(b"/proc", true)),
-        (&[b"/proc/1"], count(b"/proc/1", false)),
-        (&[b"/proc/1", b"-a"], count(b"/proc/1", true)),
-        (&[b"-a", b"/proc/1"], count(b"/proc/1", true)),
-        (&[b"-a", b"--", b"/proc/1"], count(b"/proc/1", true)),
-        (&[b"/proc/1", b"-a", b"--"], count(b"/proc/1", true)),
-        (&[b"--"], count(b"/proc", false)),
-        (&[b"--", b"-a"], count(b"-a", false)),
-        (&[b"--", b"--"], count(b"--", false)),
-        (&[b"-"], count(b"-", false)),
-        (&[b"\xff"], count(b"\xff", false)),
-        (&[b"-h"], Command::Help),
-        (&[b"--help", b"--what"], Command::Help),
-        (&[b"--help", b"--all=yes"], Command::Help),
-        (&[b"-hx"], Command::Help),
-        (&[b"-aV"], Command::Version),
-        (&[b"--version"], Command::Version),
-        (&[b"/proc", b"-h", b"/proc"], Command::Help),
+    use Command::{Count, Help, Version};
+    type Case<'a> = (&'a [&'a [u8]], Command<'a>, Option<&'a [u8]>, bool);
+    let cases: [Case; 22] = [
+        (&[], Count, None, false),
+        (&[b"-a"], Count, None, true),
+        (&[b"--all"], Count, None, true),
+        (&[b"-aa", b"--all"], Count, None, true),
+        (&[b"/proc/1"], Count, Some(b"/proc/1"), false),
+        (&[b"/proc/1", b"-a"], Count, Some(b"/proc/1"), true),
+        (&[b"-a", b"/proc/1"], Count, Some(b"/proc/1"), true),
+        (&[b"-a", b"--", b"/proc/1"], Count, Some(b"/proc/1"), true),
+        (&[b"/proc/1", b"-a", b"--"], Count, Some(b"/proc/1"), true),
+        (&[b"-qtcp", b"/proc/1", b"-a"], Count, Some(b"/proc/1"), true),
+        (&[b"--"], Count, None, false),
+        (&[b"--", b"-a"], Count, Some(b"-a"), false),
+        (&[b"--", b"--"], Count, Some(b"--"), false),
+        (&[b"-"], Count, Some(b"-"), false),
+        (&[b"\xff"], Count, Some(b"\xff"), false),
+        (&[b"-h"], Help, None, false),
+        (&[b"--help", b"--what"], Help, None, false),
+        (&[b"--help", b"--all=yes"], Help, None, false),
+        (&[b"-hx"], Help, None, false),
+        (&[b"-aV"], Version, None, true),
+        (&[b"--version"], Version, None, false),
+        (&[b"/proc", b"-h", b"/proc"], Help, Some(b"/proc"), false),
     ];
-    for (arguments, expected) in cases {
-        assert_eq!(parse(arguments), Ok(expected), "{arguments:?}");
+    for (arguments, command, path, all) in cases {
+        let options = parse(arguments);
+        assert_eq!(
+            (options.command, options.path, options.all),
+            (command, path, all),
+            "{arguments:?}"
+        );
     }
+}
+
+#[test]
+fn values_come_in_the_same_argument_or_the_next() {
+    let cases: [&[&[u8]]; 4] = [
+        &[b"--output", b"f", b"--interval", b"60", b"--all"],
+        &[b"--output=f", b"--interval=60", b"-a"],
+        &[b"-of", b"-i60", b"-a"],
+        &[b"-ao", b"f", b"-i", b"60"],
+    ];
+    for arguments in cases {
+        let options = parse(arguments);
+        assert_eq!(options.command, Command::Count, "{arguments:?}");
+        assert_eq!((options.output, options.seconds()), (Some(&b"f"[..]), Some(60)));
+        assert!(options.all);
+    }
+    // Of some, the last holds.
+    let options = parse(&[b"-oa", b"-ob", b"-i1", b"-i2", b"-o=", b"-i", b"03"]);
+    assert_eq!((options.output, options.seconds()), (Some(&b"="[..]), Some(3)));
 }
 
 #[test]
 fn command_lines_that_make_none() {
-    let usage = |problem, word| Usage { problem, word };
-    let cases: [(&[&[u8]], Usage); 16] = [
-        (&[b"-x"], usage(Problem::UnknownShort, b"x")),
-        (&[b"-ax"], usage(Problem::UnknownShort, b"x")),
-        (&[b"-a=1"], usage(Problem::UnknownShort, b"=")),
-        (&[b"-\xff"], usage(Problem::UnknownShort, b"\xff")),
-        (&[b"--what"], usage(Problem::UnknownLong, b"what")),
-        (&[b"--al"], usage(Problem::UnknownLong, b"al")),
-        (&[b"--alle"], usage(Problem::UnknownLong, b"alle")),
-        (&[b"--what=is"], usage(Problem::UnknownLong, b"what")),
-        (&[b"--=is"], usage(Problem::UnknownLong, b"")),
-        (&[b"--what", b"--help"], usage(Problem::UnknownLong, b"what")),
-        (&[b"--all=yes"], usage(Problem::UnwantedValue, b"all")),
-        (&[b"--help="], usage(Problem::UnwantedValue, b"help")),
-        (&[b"--version=1", b"--what"], usage(Problem::UnwantedValue, b"version")),
-        (&[b"/proc", b"/proc"], usage(Problem::SecondPath, b"/proc")),
-        (&[b"/proc", b"--", b"-a"], usage(Problem::SecondPath, b"-a")),
-        (&[b"-a", b""], usage(Problem::EmptyPath, b"")),
+    type Case<'a> = (&'a [&'a [u8]], Problem, &'a [u8]);
+    let cases: [Case; 37] = [
+        (&[b"-x"], Problem::UnknownOption, b"x"),
+        (&[b"-ax"], Problem::UnknownOption, b"x"),
+        (&[b"-a=1"], Problem::UnknownOption, b"="),
+        (&[b"-\xff"], Problem::UnknownOption, b"\xff"),
+        (&[b"- "], Problem::UnknownOption, b" "),
+        (&[b"-L1"], Problem::UnknownOption, b"L"),
+        (&[b"-A"], Problem::UnknownOption, b"A"),
+        (&[b"---all"], Problem::UnknownOption, b"--all"),
+        (&[b"--what"], Problem::UnknownOption, b"-what"),
+        (&[b"--al"], Problem::UnknownOption, b"-al"),
+        (&[b"--alle"], Problem::UnknownOption, b"-alle"),
+        (&[b"--a"], Problem::UnknownOption, b"-a"),
+        (&[b"--what=is"], Problem::UnknownOption, b"-what"),
+        (&[b"--=is"], Problem::UnknownOption, b"-"),
+        (&[b"--what", b"--help"], Problem::UnknownOption, b"-what"),
+        (&[b"--all=yes"], Problem::UnwantedValue, b"-all"),
+        (&[b"--help="], Problem::UnwantedValue, b"-help"),
+        (&[b"--version=1", b"--what"], Problem::UnwantedValue, b"-version"),
+        (&[b"--output"], Problem::MissingValue, b"-output"),
+        (&[b"-ai"], Problem::MissingValue, b"i"),
+        (&[b"-a", b""], Problem::Empty, b"PATH"),
+        (&[b"-o", b""], Problem::Empty, b"FILE"),
+        (&[b"--output="], Problem::Empty, b"FILE"),
+        (&[b"/proc", b"/proc"], Problem::SecondPath, b"/proc"),
+        (&[b"/proc", b"--", b"-a"], Problem::SecondPath, b"-a"),
+        (&[b"--local-port=65536"], Problem::NotAPort, b"65536"),
+        (&[b"--remote-port", b"-1"], Problem::NotAPort, b"-1"),
+        (&[b"-fxml"], Problem::NotAFormat, b"xml"),
+        (&[b"-fjso"], Problem::NotAFormat, b"jso"),
+        (&[b"-q", b"-a"], Problem::NotAKey, b"-a"),
+        (&[b"-wx=1"], Problem::NotAKey, b"x"),
+        (&[b"-wtcp"], Problem::NotAThreshold, b"tcp"),
+        (&[b"-ctcp=2:1"], Problem::NotARange, b"2:1"),
+        (&[b"-i0"], Problem::NotAnInterval, b"0"),
+        (&[b"-i86401"], Problem::NotAnInterval, b"86401"),
+        (&[b"-qtcp", b"-wtcp=1"], Problem::Conflict, b""),
+        (&[b"-fjson", b"-qtcp", b"-x"], Problem::UnknownOption, b"x"),
     ];
-    for (arguments, expected) in cases {
-        assert_eq!(parse(arguments), Err(expected), "{arguments:?}");
+    for (arguments, problem, word) in cases {
+        assert_eq!(
+            parse(arguments).command,
+            Command::Wrong(Usage { problem, word }),
+            "{arguments:?}"
+        );
     }
 }
 
 #[test]
-fn the_help_explains_every_option_in_80_columns() {
-    let mut text = Text::default();
-    options::help(&mut text);
-    let help = String::from_utf8(text.complete().unwrap().to_vec()).unwrap();
-    for line in ["-a, --all      count", "-h, --help     show", "-V, --version  show"] {
-        assert!(help.contains(line), "{line} is missing in:\n{help}");
+fn a_check_makes_it_a_plugin_wherever_it_stands() {
+    let lines: [&[&[u8]]; 5] = [
+        &[b"-wtcp=1"],
+        &[b"-x", b"--critical=tcp"],
+        &[b"--help", b"-w", b"x"],
+        &[b"-c"],
+        &[b"--warning"],
+    ];
+    for line in lines {
+        assert!(parse(line).check, "{line:?}");
     }
-    assert!(help.ends_with('\n'));
-    assert!(help.lines().all(|line| line.len() < 80), "too wide:\n{help}");
-    assert!(
-        include_str!("../../README.md").contains(&help),
-        "README.md has not this help:\n{help}"
-    );
+    assert!(!parse(&[b"--", b"-wtcp=1"]).check);
 }
 
 proptest! {
@@ -89,10 +140,9 @@ proptest! {
     ) {
         let words: Vec<Vec<u8>> = words.into_iter().map(|word| [&b"--"[..dashes], &word].concat()).collect();
         let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
-        let paths: Vec<&[u8]> = words.iter().copied().filter(|word| !word.starts_with(b"-")).collect();
-        if let Ok(Command::Count(options)) = parse(&words) {
-            prop_assert!(paths.len() <= 1);
-            prop_assert!(words.contains(&options.path) || options.path == b"/proc");
+        let options = parse(&words);
+        if let (Command::Count, Some(path)) = (options.command, options.path) {
+            prop_assert!(words.contains(&path));
         }
     }
 }

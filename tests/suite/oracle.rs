@@ -1,8 +1,17 @@
 //! What the program must make of a table, written to be obviously right and nothing else.
 
 use network_connections::counts::State;
-use network_connections::rows::{HEAD, Socket};
+use network_connections::rows::HEAD;
 use network_connections::table::Family;
+
+/// What a row says of its socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Socket {
+    pub state: State,
+    pub remote_is_zero: bool,
+    pub local_port: u16,
+    pub remote_port: u16,
+}
 
 /// The sockets of a table, or the number and the first bytes of the first line that isn't a row.
 pub fn sockets(table: &[u8], family: Family) -> Result<Vec<Socket>, (u32, Vec<u8>)> {
@@ -59,6 +68,8 @@ fn socket(row: &str, family: Family) -> Option<Socket> {
             _ => State::Unknown,
         },
         remote_is_zero: remote_address.chars().all(|digit| digit == '0'),
+        local_port: u16::from_str_radix(local_port, 16).unwrap(),
+        remote_port: u16::from_str_radix(remote_port, 16).unwrap(),
     })
 }
 

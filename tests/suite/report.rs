@@ -1,9 +1,9 @@
 //! Counts, the report and the messages, as the library gives them.
 
-use network_connections::counts::{Counts, Group, State};
-use network_connections::message::{self, File, Reason, Told};
+use network_connections::counts::{Counts, Group, Key, State};
+use network_connections::message::{self, File, Reader, Reason, Told};
 use network_connections::options::{Problem, Usage};
-use network_connections::report;
+use network_connections::report::{self, Format, Origin};
 use network_connections::rows::{HEAD, Line};
 use network_connections::table::Table;
 use network_connections::text::Text;
@@ -12,14 +12,14 @@ use proptest::prelude::*;
 use crate::program::numbers;
 
 fn json(counts: &Counts) -> String {
-    let mut text = Text::default();
-    report::json(counts, &mut text);
+    let mut text = Text::new();
+    report::compose(Format::DEFAULT, counts, &Origin::default(), &mut text);
     String::from_utf8(text.complete().unwrap().to_vec()).unwrap()
 }
 
 /// The message that `tell` composes, and the exit status that comes with it.
 fn told(tell: impl FnOnce(&mut Text) -> Told) -> (String, u8) {
-    let mut text = Text::default();
+    let mut text = Text::new();
     text.push(b"what there was before");
     let Told { exit_status } = tell(&mut text);
     (String::from_utf8(text.complete().unwrap().to_vec()).unwrap(), exit_status)
@@ -30,7 +30,7 @@ fn states() -> Vec<State> {
     let mut states = State::BY_NUMBER.to_vec();
     states.sort_by_key(|&state| state as usize);
     states.dedup();
-    assert_eq!(states.len(), State::NAMES.len());
+    assert_eq!(states.len(), State::NUMBER);
     states
 }
 
@@ -52,7 +52,7 @@ fn states_have_the_kernels_numbers() {
     ];
     for number in 0..=u8::MAX {
         let state = State::from_number(number);
-        let name = State::NAMES[state as usize];
+        let name = String::from_utf8_lossy(State::NAMES.get(state as usize));
         let index = usize::from(number).wrapping_sub(1);
         assert_eq!(name, kernel.get(index).copied().unwrap_or("UNKNOWN"), "{number}");
     }
@@ -68,8 +68,9 @@ fn a_table_that_every_system_has_is_read_last() {
 #[test]
 fn every_counter_is_reported_in_its_groups_and_nowhere_else() {
     for table in Table::ALL {
-        for (name, state) in State::NAMES.into_iter().zip(states()) {
-            let mut counts = Counts::default();
+        for state in states() {
+            let name = String::from_utf8_lossy(State::NAMES.get(state as usize));
+            let mut counts = Counts::NONE;
             counts.add(table, state, 7);
             let (group, sum) = match table {
                 Table::Tcp4 => ("tcp4", "tcp"),
@@ -88,7 +89,7 @@ fn every_counter_is_reported_in_its_groups_and_nowhere_else() {
 
 #[test]
 fn the_longest_report_fits() {
-    let mut counts = Counts::default();
+    let mut counts = Counts::NONE;
     for table in Table::ALL {
         for state in states() {
             counts.add(table, state, u32::MAX);
@@ -106,76 +107,102 @@ proptest! {
             0..50,
         ),
     ) {
-        let mut counts = Counts::default();
+        let mut counts = Counts::NONE;
         for &(table, state, sockets) in &added {
             counts.add(table, state, sockets);
         }
-        for group in &Group::ALL {
+        for (place, group) in Group::ALL.iter().enumerate() {
             let tables = group.first as usize..=group.last as usize;
-            let counts: Vec<u32> = counts.of(group).collect();
-            prop_assert_eq!(counts.len(), State::NAMES.len());
-            for (count, state) in counts.into_iter().zip(states()) {
-                let sum: u64 = added
-                    .iter()
-                    .filter(|(table, of, _)| tables.contains(&(*table as usize)) && *of == state)
-                    .map(|&(_, _, sockets)| u64::from(sockets))
-                    .sum();
-                prop_assert_eq!(u64::from(count), sum.min(u32::MAX.into()));
+            let number = |of: &dyn Fn(State) -> bool| {
+                let added = added.iter().filter(|(table, state, _)| {
+                    tables.contains(&(*table as usize)) && of(*state)
+                });
+                let sum: u64 = added.map(|&(_, _, sockets)| u64::from(sockets)).sum();
+                sum.min(u32::MAX.into()) as u32
+            };
+            let name = String::from_utf8_lossy(Group::NAMES.get(place));
+            for state in states() {
+                prop_assert_eq!(counts.count(place, state as usize), number(&|it| it == state));
+                let key = format!("{name}.{}", String::from_utf8_lossy(State::NAMES.get(state as usize)));
+                let key = Key::parse(key.as_bytes()).unwrap();
+                prop_assert_eq!(counts.number(key), number(&|it| it == state));
             }
+            let key = Key::parse(name.as_bytes()).unwrap();
+            prop_assert_eq!(counts.number(key), number(&|_| true));
         }
+        counts.clear();
+        prop_assert_eq!(counts, Counts::NONE);
     }
 }
 
 #[test]
 fn messages_name_what_and_where() {
-    let file = File { directory: b"/proc", path: "/net/tcp" };
+    let file = File { directory: b"/proc", path: b"/net/tcp" };
     let cases = [
         (
             file,
-            Reason::Words("Permission denied"),
+            Reason::words(b"Permission denied"),
             "network-connections: /proc/net/tcp: Permission denied\n",
         ),
-        (file, Reason::Number(132), "network-connections: /proc/net/tcp: Unknown error 132\n"),
+        (file, Reason::number(132), "network-connections: /proc/net/tcp: Unknown error 132\n"),
         (
             File::STANDARD_OUTPUT,
-            Reason::Words("No space left on device"),
+            Reason::words(b"No space left on device"),
             "network-connections: standard output: No space left on device\n",
         ),
         (
             file,
-            Reason::NotARow(Line { number: 12, head: b"   0: 01" }),
+            Reason::not_a_row(Line { number: 12, head: b"   0: 01" }),
             "network-connections: /proc/net/tcp: line 12 is not a socket row: '   0: 01'\n",
         ),
         (
             file,
-            Reason::NotARow(Line { number: u32::MAX, head: b"\x1b[2J\0\t\\\x7f\xff~" }),
+            Reason::not_a_row(Line { number: u32::MAX, head: b"\x1b[2J\0\t\\\x7f\xff~" }),
             "network-connections: /proc/net/tcp: line 4294967295 is not a socket row: \
              '\\x1b[2J\\x00\\x09\\x5c\\x7f\\xff~'\n",
         ),
         (
-            File { directory: b"/a\nb", path: "/net/udp6" },
-            Reason::Words("Is a directory"),
+            File { directory: b"/a\nb", path: b"/net/udp6" },
+            Reason::words(b"Is a directory"),
             "network-connections: /a\\x0ab/net/udp6: Is a directory\n",
         ),
     ];
     for (file, reason, expected) in cases {
-        let told = told(|text| message::failure(file, reason, text));
+        let told = told(|text| message::failure(&file, &reason, Reader::Person, text));
         assert_eq!(told, (expected.into(), 1), "{reason:?}");
     }
 }
 
 #[test]
 fn usage_errors_have_exit_status_2_and_a_hint() {
-    let cases: [(Problem, &[u8], &str); 5] = [
-        (Problem::UnknownShort, b"\n", "unknown option '-\\x0a'"),
-        (Problem::UnknownLong, b"", "unknown option '--'"),
-        (Problem::UnwantedValue, b"all", "option '--all' takes no value"),
+    let cases: [(Problem, &[u8], &str); 15] = [
+        (Problem::UnknownOption, b"\n", "unknown option '-\\x0a'"),
+        (Problem::UnknownOption, b"-", "unknown option '--'"),
+        (Problem::UnwantedValue, b"-all", "option '--all' takes no value"),
+        (Problem::MissingValue, b"i", "option '-i' needs a value"),
+        (Problem::TooMany, b"-query", "too many of option '--query'"),
         (Problem::SecondPath, b"b", "more than one PATH: 'b'"),
-        (Problem::EmptyPath, b"", "PATH is empty"),
+        (Problem::Empty, b"FILE", "FILE is empty"),
+        (Problem::NotAPort, b"x", "PORT 'x' is not a number from 0 to 65535"),
+        (Problem::NotAFormat, b"x", "FORMAT 'x' is none of json ndjson prometheus influx collectd"),
+        (Problem::NotAKey, b"x", "KEY 'x' is neither GROUP nor GROUP.STATE"),
+        (Problem::NotAThreshold, b"x", "'x' is not KEY=RANGE"),
+        (
+            Problem::NotARange,
+            b"2:1",
+            "RANGE '2:1' is not [@][START:][END] of whole numbers in order",
+        ),
+        (Problem::NotAnInterval, b"0", "SECONDS '0' is not a number from 1 to 86400"),
+        (
+            Problem::Conflict,
+            b"",
+            "only one of --format, --query and --warning/--critical may be used",
+        ),
+        (Problem::Empty, b"a|\"", "a\\x7c\\x22 is empty"),
     ];
     for (problem, word, what) in cases {
         let expected = format!("network-connections: {what}; see 'network-connections --help'\n");
-        let told = told(|text| message::usage(Usage { problem, word }, text));
+        let told = told(|text| message::usage(Usage { problem, word }, Reader::Person, text));
         assert_eq!(told, (expected, 2), "{problem:?}");
     }
 }
@@ -183,11 +210,12 @@ fn usage_errors_have_exit_status_2_and_a_hint() {
 #[test]
 fn the_longest_message_fits_and_has_its_end() {
     let path = [b'\n'; 5000];
-    let file = File { directory: &path, path: "/net/tcp6" };
+    let file = File { directory: &path, path: b"/net/tcp6" };
     let line = Line { number: u32::MAX, head: &[0xff; HEAD] };
     let quoted = "\\x0a".repeat(1024) + "...";
     let head = "\\xff".repeat(HEAD);
-    let (message, _) = told(|text| message::failure(file, Reason::NotARow(line), text));
+    let (message, _) =
+        told(|text| message::failure(&file, &Reason::not_a_row(line), Reader::Person, text));
     assert_eq!(
         message,
         format!(
@@ -195,7 +223,7 @@ fn the_longest_message_fits_and_has_its_end() {
         ),
     );
     let usage = Usage { problem: Problem::SecondPath, word: &path };
-    let (message, _) = told(|text| message::usage(usage, text));
+    let (message, _) = told(|text| message::usage(usage, Reader::Person, text));
     assert_eq!(
         message,
         format!(
@@ -206,7 +234,7 @@ fn the_longest_message_fits_and_has_its_end() {
 
 #[test]
 fn a_text_that_is_cut_is_not_complete() {
-    let mut text = Text::default();
+    let mut text = Text::new();
     text.push(b"as much as there is room for");
     assert_eq!(text.complete(), Some(&b"as much as there is room for"[..]));
     text.push(&[b'x'; 1 << 20]);
@@ -216,4 +244,33 @@ fn a_text_that_is_cut_is_not_complete() {
     assert_eq!(text.fitted(), b"as much as there is room for!");
     text.clear();
     assert_eq!(text.complete(), Some(&b""[..]));
+}
+
+#[test]
+fn a_monitor_has_its_own_beginning_and_status() {
+    let file = File { directory: b"/proc", path: b"/net/tcp" };
+    let tell = |text: &mut Text| message::failure(&file, &Reason::number(7), Reader::Monitor, text);
+    let line = "NETWORK-CONNECTIONS UNKNOWN - /proc/net/tcp: Unknown error 7\n";
+    assert_eq!(told(tell), (line.into(), 3));
+    let usage = Usage { problem: Problem::NotAKey, word: b"x" };
+    let (line, status) = told(|text| message::usage(usage, Reader::Monitor, text));
+    assert!(line.starts_with("NETWORK-CONNECTIONS UNKNOWN - KEY 'x' is"), "{line}");
+    assert_eq!(status, 3);
+}
+
+#[test]
+fn the_longest_report_of_every_format_fits() {
+    let mut counts = Counts::NONE;
+    for table in Table::ALL {
+        for state in states() {
+            counts.add(table, state, u32::MAX);
+        }
+    }
+    // The longest name that Linux gives a host, all of it escaped.
+    let origin = Origin { host: &[b'|'; 64], interval: b"86400.000" };
+    for format in Format::ALL {
+        let mut text = Text::new();
+        report::compose(format, &counts, &origin, &mut text);
+        assert!(text.complete().is_some(), "{format:?}");
+    }
 }

@@ -4,11 +4,11 @@ use std::convert::Infallible;
 use std::io::Read;
 
 use network_connections::counts::State;
-use network_connections::rows::{self, HEAD, Line, Lines, Socket};
+use network_connections::rows::{self, HEAD, Line, Lines};
 use network_connections::table::Family::{self, Inet, Inet6};
 use proptest::prelude::*;
 
-use crate::oracle;
+use crate::oracle::{self, Socket};
 use crate::program;
 
 const HEADER: &[u8] = program::HEADER.as_bytes();
@@ -42,7 +42,12 @@ fn sockets_in<const SIZE: usize>(
     let mut sockets = Vec::new();
     while let Ok(Some(line)) = lines.next(&mut read) {
         match rows::socket(line.head, family) {
-            Some(socket) => sockets.push(socket),
+            Some(socket) => sockets.push(Socket {
+                state: socket.state,
+                remote_is_zero: socket.remote_is_zero,
+                local_port: socket.local_port.number(),
+                remote_port: socket.remote_port.number(),
+            }),
             None => return Err((line.number, line.head.to_vec())),
         }
     }
@@ -134,7 +139,9 @@ fn rows_are_sockets() {
         ),
     ];
     for (name, row, state, remote_is_zero) in cases {
-        assert_eq!(line(Inet, row), Ok(vec![Socket { state, remote_is_zero }]), "{name}");
+        let sockets = line(Inet, row).unwrap();
+        let seen = sockets.iter().map(|socket| (socket.state, socket.remote_is_zero));
+        assert_eq!(seen.collect::<Vec<_>>(), [(state, remote_is_zero)], "{name}");
     }
 }
 
@@ -150,7 +157,8 @@ fn ipv6_rows_are_sockets() {
     ];
     for (name, remote, state, remote_is_zero) in cases {
         let row = format!("2147483647: {SELF}:1F90 {remote}:C001 01 00000000:00000000");
-        assert_eq!(line(Inet6, &row), Ok(vec![Socket { state, remote_is_zero }]), "{name}");
+        let socket = Socket { state, remote_is_zero, local_port: 0x1F90, remote_port: 0xC001 };
+        assert_eq!(line(Inet6, &row), Ok(vec![socket]), "{name}");
     }
 }
 
@@ -217,7 +225,12 @@ fn an_error_shows_the_start_of_the_line_and_its_number() {
 
 #[test]
 fn the_last_line_needs_no_newline() {
-    let socket = Socket { state: State::Established, remote_is_zero: false };
+    let socket = Socket {
+        state: State::Established,
+        remote_is_zero: false,
+        local_port: 0x1F90,
+        remote_port: 0xC001,
+    };
     let cases: [(&[u8], Outcome); 7] = [
         (b"", Ok(vec![])),
         (b"   0: 0100007F:1F90 0200007F:C001 01 00000000:0", Ok(vec![socket])),

@@ -7,45 +7,122 @@
 #![deny(unsafe_code)]
 
 mod errno;
+mod output;
 mod procfs;
 #[allow(unsafe_code)]
 mod system;
 
+use network_connections::check;
 use network_connections::counts::Counts;
-use network_connections::message::{self, File, Told};
-use network_connections::options::{self, Command};
-use network_connections::report;
+use network_connections::message::{self, File, Reader, Told};
+use network_connections::options::{self, Command, Options};
+use network_connections::report::{self, Format, Origin};
 use network_connections::text::Text;
 
 use errno::Errno;
+use system::{HostName, Strings, Ticks};
 
-/// Runs the program on the arguments behind its name, and gives its exit status.
-fn main(arguments: system::Arguments) -> u8 {
-    let mut text = Text::default();
-    let Err(Told { exit_status }) = run(arguments, &mut text) else { return 0 };
-    // If nobody takes the message, there is still the status.
-    let _ = system::write_all(system::STANDARD_ERROR, text.fitted());
-    exit_status
+/// Where there is room for what is large.
+struct Memory {
+    page: [u8; procfs::BUFFER],
+    counts: Counts,
+    text: Text,
 }
 
-fn run(arguments: system::Arguments, text: &mut Text) -> Result<(), Told> {
-    match options::parse(arguments).map_err(|usage| message::usage(usage, text))? {
-        Command::Help => options::help(text),
-        Command::Version => options::version(text),
-        Command::Count(options) => {
-            let mut counts = Counts::default();
-            procfs::count(&options, &mut counts, text)?;
-            report::json(&counts, text);
+impl Memory {
+    const NEW: Memory =
+        Memory { page: [0; procfs::BUFFER], counts: Counts::NONE, text: Text::new() };
+}
+
+/// Runs the program on the arguments behind its name, and gives its exit status.
+fn main(arguments: Strings, environment: Strings, memory: &mut Memory) -> u8 {
+    let mut options = Options::default();
+    options.parse(arguments);
+    match run(&options, environment, memory) {
+        Ok(exit_status) => exit_status,
+        Err(Told { exit_status }) => {
+            let output = match options.reader() {
+                Reader::Person => system::STANDARD_ERROR,
+                Reader::Monitor => system::STANDARD_OUTPUT,
+            };
+            // If nobody takes the message, there is still the status.
+            let _ = system::write_all(output, memory.text.fitted());
+            exit_status
         }
     }
-    // There is room for every text (report::CAPACITY). This is in place of a panic.
-    let output = text.complete().ok_or(Errno::NO_ROOM);
-    match output.and_then(|output| system::write_all(system::STANDARD_OUTPUT, output)) {
+}
+
+fn run(options: &Options, environment: Strings, memory: &mut Memory) -> Result<u8, Told> {
+    let reader = options.reader();
+    let text = &mut memory.text;
+    match options.command {
+        Command::Count => return count(options, environment, memory),
+        Command::Help => options::help(text),
+        Command::Version => options::version(text),
+        Command::Wrong(usage) => return Err(message::usage(usage, reader, text)),
+    }
+    write(None, reader, text)?;
+    Ok(reader.exit_status(0))
+}
+
+/// Counts the sockets and shows the counts, once or until something ends it.
+fn count(options: &Options, environment: Strings, memory: &mut Memory) -> Result<u8, Told> {
+    let reader = options.reader();
+    let format = options.format.unwrap_or(Format::DEFAULT);
+    let mut host = HostName::new();
+    let mut origin = Origin::default();
+    if format.has_origin {
+        origin = Origin {
+            host: environment.variable(b"COLLECTD_HOSTNAME").unwrap_or_else(|| host.get()),
+            interval: options
+                .interval
+                .or_else(|| environment.variable(b"COLLECTD_INTERVAL"))
+                .unwrap_or(b"10"),
+        };
+    }
+    let Memory { page, counts, text } = memory;
+    let ticks = options.seconds().map(Ticks::start);
+    loop {
+        counts.clear();
+        procfs::count(options, page, counts, text)?;
+        text.clear();
+        let mut exit_status = 0;
+        if options.check {
+            exit_status = check::compose(&options.asked, counts, text);
+        } else if options.query {
+            report::query(&options.asked, counts, text);
+        } else {
+            report::compose(format, counts, &origin, text);
+        }
+        write(options.output, reader, text)?;
+        let Some(ticks) = &ticks else { return Ok(exit_status) };
+        let signal = ticks.wait();
+        if signal != Ticks::SIGNAL {
+            return Ok(128 + signal as u8);
+        }
+    }
+}
+
+/// Writes the text to a file, or to standard output.
+fn write(name: Option<&[u8]>, reader: Reader, text: &mut Text) -> Result<(), Told> {
+    let mut file = match name {
+        Some(name) => File { directory: name, path: b"" },
+        None => File::STANDARD_OUTPUT,
+    };
+    let written = match (text.complete(), name) {
+        (None, _) => Err(Errno::TOO_LONG),
+        (Some(text), None) => system::write_all(system::STANDARD_OUTPUT, text),
+        (Some(text), Some(name)) => output::replace(name, text).map_err(|(suffix, errno)| {
+            file.path = suffix;
+            errno
+        }),
+    };
+    match written {
         Ok(()) => Ok(()),
         Err(Errno::READER_GONE) => {
             text.clear();
-            Err(Told { exit_status: 1 })
+            Err(Told { exit_status: reader.exit_status(1) })
         }
-        Err(errno) => Err(errno.told(File::STANDARD_OUTPUT, text)),
+        Err(errno) => Err(errno.told(&file, reader, text)),
     }
 }

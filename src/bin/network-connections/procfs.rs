@@ -15,27 +15,39 @@ use crate::system::Open;
 /// some arm64 and powerpc systems, are read in pieces.)
 const PAGE: usize = 4096;
 
+pub const BUFFER: usize = HEAD + PAGE;
+
 /// Counts the sockets in the procfs directory that `options` name. A failure is told in `text`.
 ///
 /// # Errors
 /// When a table can't be read, or isn't one. Only one that [is optional](Table::is_optional) may be
 /// missing: it has no sockets.
-pub fn count(options: &Options, counts: &mut Counts, text: &mut Text) -> Result<(), Told> {
-    let mut buffer = [0; HEAD + PAGE];
+pub fn count(
+    options: &Options,
+    buffer: &mut [u8; BUFFER],
+    counts: &mut Counts,
+    text: &mut Text,
+) -> Result<(), Told> {
     for &table in &Table::ALL {
-        let file = File { directory: options.path, path: table.file() };
-        let open = match Open::file(file.directory, file.path) {
+        let file = File { directory: options.path.unwrap_or(b"/proc"), path: table.file() };
+        let open = match Open::file(&file) {
             Err(Errno::MISSING) if table.is_optional() => continue,
-            opened => opened.map_err(|errno| errno.told(file, text))?,
+            opened => opened.map_err(|errno| errno.told(&file, options.reader(), text))?,
         };
-        let mut lines = Lines::new(&mut buffer);
-        while let Some(line) =
-            lines.next(|room| open.read(room)).map_err(|errno| errno.told(file, text))?
+        let mut lines = Lines::new(buffer);
+        while let Some(line) = lines
+            .next(|room| open.read(room))
+            .map_err(|errno| errno.told(&file, options.reader(), text))?
         {
             let Some(socket) = rows::socket(line.head, table.family()) else {
-                return Err(message::failure(file, Reason::NotARow(line), text));
+                return Err(message::failure(
+                    &file,
+                    &Reason::not_a_row(line),
+                    options.reader(),
+                    text,
+                ));
             };
-            if options.all || !socket.remote_is_zero {
+            if options.select(&socket) {
                 counts.add(table, socket.state, 1);
             }
         }

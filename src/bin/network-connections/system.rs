@@ -1,25 +1,41 @@
 //! The C library: how the program starts and ends, its system calls, and all that is `unsafe`.
 
-use core::ffi::{CStr, c_char, c_int};
+use core::ffi::{CStr, c_char, c_int, c_long, c_ulong};
+use core::mem::{ManuallyDrop, MaybeUninit};
 use core::panic::PanicInfo;
 
-use crate::errno::Errno;
 use heapless::Vec;
+use network_connections::message::File;
+use network_connections::words::split_once;
+
+use crate::Memory;
+use crate::errno::Errno;
 
 // The libc crate has declarations alone where std doesn't do the linking.
 #[link(name = "c")]
 unsafe extern "C" {}
 
+/// Static, so that it is zero without a call, and that the stack is small: behind 32 KB of that, some
+/// machines need three instructions to reach anything.
+static mut MEMORY: Memory = Memory::NEW;
+
 /// What the C library's start-up code calls.
 ///
 /// # Safety
-/// `argv` must be that of the process: pointers to C strings, and a null pointer behind them.
+/// `argv` and `envp` must be those of the process: pointers to C strings, and a null pointer behind them.
 // SAFETY: no other symbol of the program is called main, and this one has the type that C gives it.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn main(_argc: c_int, argv: *const *const c_char) -> c_int {
-    let mut arguments = Arguments { next: argv };
+unsafe extern "C" fn main(
+    _argc: c_int,
+    argv: *const *const c_char,
+    envp: *const *const c_char,
+) -> c_int {
+    let mut arguments = Strings { next: argv };
     let _program_name = arguments.next();
-    crate::main(arguments).into()
+    let memory = &raw mut MEMORY;
+    // SAFETY: this function is called once, and nothing else refers to the memory.
+    let memory = unsafe { &mut *memory };
+    crate::main(arguments, Strings { next: envp }, memory).into()
 }
 
 /// Nothing in the release build can panic, and this isn't in it (`scripts/check-symbols`).
@@ -36,68 +52,256 @@ fn panic(_: &PanicInfo) -> ! {
 #[unsafe(no_mangle)]
 extern "C" fn rust_eh_personality() {}
 
-/// The command line.
-pub struct Arguments {
-    /// INVARIANT: points into argv, at an argument or at the null pointer that ends it.
+/// Strings that the kernel gives the program when it starts: its arguments, or its environment.
+#[derive(Clone)]
+pub struct Strings {
+    /// INVARIANT: points into argv or envp, at a string or at the null pointer that ends it.
     next: *const *const c_char,
 }
 
-impl Iterator for Arguments {
+impl Iterator for Strings {
     type Item = &'static [u8];
 
     fn next(&mut self) -> Option<&'static [u8]> {
         // SAFETY: by the invariant there is a pointer to read.
-        let argument = unsafe { *self.next };
-        if argument.is_null() {
+        let string = unsafe { *self.next };
+        if string.is_null() {
             return None;
         }
-        // SAFETY: that wasn't argv's last element, so there is one behind it.
+        // SAFETY: that wasn't the last element, so there is one behind it.
         self.next = unsafe { self.next.add(1) };
-        // SAFETY: an argument is a C string that stays where it is while the process lives; nothing
-        // writes to it.
-        Some(unsafe { CStr::from_ptr(argument) }.to_bytes())
+        // SAFETY: it is a C string that stays where it is while the process lives; nothing writes to it.
+        Some(unsafe { CStr::from_ptr(string) }.to_bytes())
     }
 }
 
-/// A file open for reading, closed when dropped.
-pub struct Open(c_int);
+impl Strings {
+    /// The value of a variable of the environment; an empty one is none.
+    pub fn variable(&self, name: &[u8]) -> Option<&'static [u8]> {
+        for string in self.clone() {
+            match split_once(string, b'=') {
+                (_, None | Some([])) => {}
+                (variable, value) if variable == name => return value,
+                _ => {}
+            }
+        }
+        None
+    }
+}
+
+/// The name of a file as system calls take it, with a null byte behind it.
+struct Name(Vec<u8, { libc::PATH_MAX as usize }>);
+
+impl Name {
+    const fn new() -> Name {
+        Name(Vec::new())
+    }
+
+    /// Puts the name together, and gives its address.
+    #[inline(never)]
+    fn of(&mut self, file: &File) -> Result<usize, Errno> {
+        for part in [file.directory, file.path, b"\0"] {
+            self.0.extend_from_slice(part).map_err(|_| Errno::NAME_TOO_LONG)?;
+        }
+        Ok(self.0.as_ptr() as usize)
+    }
+}
+
+const HERE: usize = libc::AT_FDCWD as usize;
+
+/// An open file, closed when dropped.
+pub struct Open(usize);
 
 impl Open {
-    /// Opens the file whose name is `directory` with `path` behind it.
-    pub fn file(directory: &[u8], path: &str) -> Result<Open, Errno> {
-        let mut name = Vec::<u8, { libc::PATH_MAX as usize }>::new();
-        for part in [directory, path.as_bytes(), b"\0"] {
-            name.extend_from_slice(part).map_err(|_| Errno::NAME_TOO_LONG)?;
-        }
-        // SAFETY: `name` ends with a null byte, and outlives the call.
-        let descriptor =
-            completed(|| unsafe { libc::open(name.as_ptr().cast(), libc::O_RDONLY) as isize })?;
-        Ok(Open(descriptor as c_int))
+    /// Opens a file for reading.
+    pub fn file(file: &File) -> Result<Open, Errno> {
+        Open::with(file, libc::O_RDONLY)
+    }
+
+    /// Makes a file to be written, which must not be there yet. Everybody may read it.
+    pub fn new_file(file: &File) -> Result<Open, Errno> {
+        // SAFETY: it has no preconditions.
+        let _ = unsafe { call(libc::SYS_umask, 0, 0, 0, 0) };
+        Open::with(file, libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL)
+    }
+
+    fn with(file: &File, flags: c_int) -> Result<Open, Errno> {
+        let flags = flags | libc::O_LARGEFILE;
+        let mut name = Name::new();
+        let name = name.of(file)?;
+        // SAFETY: the name outlives the call.
+        unsafe { call(libc::SYS_openat, HERE, name, flags as usize, 0o644) }.map(Open)
+    }
+
+    /// Locks the file until it is closed, unless another process has it locked ([`Errno::AGAIN`]).
+    pub fn lock(&self) -> Result<usize, Errno> {
+        // SAFETY: it has no preconditions.
+        unsafe { call(libc::SYS_flock, self.0, (libc::LOCK_EX | libc::LOCK_NB) as usize, 0, 0) }
     }
 
     /// Reads into `buffer`, and gives the number of bytes read, 0 at the end of the file.
     pub fn read(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
         // SAFETY: the pointer and the length are those of `buffer`, which nothing else refers to.
-        completed(|| unsafe { libc::read(self.0, buffer.as_mut_ptr().cast(), buffer.len()) })
+        unsafe { call(libc::SYS_read, self.0, buffer.as_mut_ptr() as usize, buffer.len(), 0) }
+    }
+
+    /// Writes all of `bytes`, and closes the file, which tells whether they have arrived.
+    pub fn write(self, bytes: &[u8]) -> Result<usize, Errno> {
+        write_all(self.0, bytes)?;
+        let descriptor = ManuallyDrop::new(self).0;
+        // SAFETY: the descriptor is open, and used by nothing after this.
+        unsafe { call(libc::SYS_close, descriptor, 0, 0, 0) }
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
         // SAFETY: the descriptor is open, and used by nothing after this.
-        unsafe { libc::close(self.0) };
+        let _ = unsafe { call(libc::SYS_close, self.0, 0, 0, 0) };
     }
 }
 
-pub const STANDARD_OUTPUT: c_int = libc::STDOUT_FILENO;
-pub const STANDARD_ERROR: c_int = libc::STDERR_FILENO;
+/// Gives a file the name of another, which is gone then.
+pub fn rename(file: &File, other: &File) -> Result<usize, Errno> {
+    let (mut from, mut to) = (Name::new(), Name::new());
+    let (from, to) = (from.of(file)?, to.of(other)?);
+    #[cfg(not(target_arch = "riscv64"))]
+    const RENAME: c_long = libc::SYS_renameat;
+    #[cfg(target_arch = "riscv64")]
+    const RENAME: c_long = libc::SYS_renameat2;
+    // SAFETY: the names outlive the call.
+    unsafe { call(RENAME, HERE, from, HERE, to) }
+}
+
+pub fn unlink(file: &File) -> Result<usize, Errno> {
+    let mut name = Name::new();
+    let name = name.of(file)?;
+    // SAFETY: the name outlives the call.
+    unsafe { call(libc::SYS_unlinkat, HERE, name, 0, 0) }
+}
+
+/// Whether this is a regular file. (A symbolic link isn't, whatever it leads to.)
+pub fn is_regular(file: &File) -> Result<bool, Errno> {
+    /// Where the mode is, in what the kernel has for struct stat64 or stat (asm/stat.h).
+    const MODE: usize = match () {
+        _ if cfg!(any(target_arch = "mips", target_arch = "mips64", target_arch = "x86_64")) => 24,
+        _ => 16,
+    };
+    let mut name = Name::new();
+    let name = name.of(file)?;
+    let mut stat = [MaybeUninit::<u32>::uninit(); 64];
+    let address = stat.as_mut_ptr() as usize;
+    #[cfg(target_pointer_width = "32")]
+    // SAFETY: the name outlives the call, and no machine's stat64 has more than 256 bytes.
+    unsafe { call(libc::SYS_lstat64, name, address, 0, 0) }?;
+    #[cfg(target_pointer_width = "64")]
+    // SAFETY: as above, for stat.
+    unsafe { call(libc::SYS_newfstatat, HERE, name, address, libc::AT_SYMLINK_NOFOLLOW as usize) }?;
+    // SAFETY: the kernel has put the mode there.
+    let mode = unsafe { stat[MODE / size_of::<u32>()].assume_init() };
+    Ok(mode & libc::S_IFMT == libc::S_IFREG)
+}
+
+/// Sleeps for a hundredth of a second.
+pub fn sleep() {
+    // (Not every kernel of 32 bits has nanosleep, and none of the newer architectures has poll.)
+    #[cfg(target_pointer_width = "32")]
+    // SAFETY: it is given no descriptors, and milliseconds.
+    let _ = unsafe { call(libc::SYS_poll, 0, 0, 10, 0) };
+    #[cfg(target_pointer_width = "64")]
+    let time: [c_long; 2] = [0, 10_000_000];
+    #[cfg(target_pointer_width = "64")]
+    // SAFETY: it reads a timespec, which is two longs.
+    let _ = unsafe { call(libc::SYS_nanosleep, time.as_ptr() as usize, 0, 0, 0) };
+}
+
+/// The name of this host.
+pub struct HostName(MaybeUninit<[[u8; 65]; 6]>);
+
+impl HostName {
+    pub const fn new() -> HostName {
+        HostName(MaybeUninit::uninit())
+    }
+
+    pub fn get(&mut self) -> &[u8] {
+        // SAFETY: it writes a new_utsname (uapi/linux/utsname.h), which is six texts of 65 bytes.
+        let result = unsafe { call(libc::SYS_uname, self.0.as_mut_ptr() as usize, 0, 0, 0) };
+        if result.is_err() {
+            return b"";
+        }
+        // SAFETY: it did.
+        let [_, name, ..] = unsafe { self.0.assume_init_ref() };
+        split_once(name, 0).0
+    }
+}
+
+/// The time for each of a series of reports, and the signals that end it.
+pub struct Ticks {
+    /// Those to wait for: the kernel's sigset_t.
+    signals: [c_ulong; 4],
+}
+
+/// Bytes of the kernel's sigset_t (asm/signal.h).
+const SIGNALS: usize = if cfg!(any(target_arch = "mips", target_arch = "mips64")) { 16 } else { 8 };
+
+/// rt_sigtimedwait_time64 (asm/unistd.h), which not every target has in the libc crate.
+#[cfg(target_pointer_width = "32")]
+const WAIT_TIME64: c_long = if cfg!(target_arch = "mips") { 4421 } else { 421 };
+
+impl Ticks {
+    /// The signal of a tick.
+    pub const SIGNAL: usize = libc::SIGALRM as usize;
+
+    /// Begins with a tick every so many seconds. SIGTERM and SIGINT end the program at any time, even if
+    /// they were ignored or blocked when it started. As the first process of a container, for which the
+    /// kernel ignores what has no handler, it gets them by [`wait`](Ticks::wait) alone.
+    pub fn start(seconds: i32) -> Ticks {
+        let bit = |signal: c_int| 1 << (signal - 1);
+        let mut signals = bit(libc::SIGALRM);
+        // SAFETY: it has no preconditions.
+        if unsafe { call(libc::SYS_getpid, 0, 0, 0, 0) } == Ok(1) {
+            signals |= bit(libc::SIGTERM) | bit(libc::SIGINT);
+        }
+        // All zeros are a sigaction, too: the default.
+        let default = [0_u64; 4];
+        for signal in [libc::SIGTERM, libc::SIGINT] {
+            let address = default.as_ptr() as usize;
+            // SAFETY: it reads a sigaction, which has no more than 32 bytes.
+            let _ = unsafe { call(libc::SYS_rt_sigaction, signal as usize, address, 0, SIGNALS) };
+        }
+        let ticks = Ticks { signals: [signals, 0, 0, 0] };
+        let (mask, address) = (libc::SIG_SETMASK as usize, ticks.signals.as_ptr() as usize);
+        // SAFETY: it reads a set of signals.
+        let _ = unsafe { call(libc::SYS_rt_sigprocmask, mask, address, 0, SIGNALS) };
+        let interval = [seconds as c_long, 0, seconds as c_long, 0];
+        let (clock, address) = (libc::ITIMER_REAL as usize, interval.as_ptr() as usize);
+        // SAFETY: it reads an itimerval, which is four longs.
+        let _ = unsafe { call(libc::SYS_setitimer, clock, address, 0, 0) };
+        ticks
+    }
+
+    /// Waits for the next tick or another of the signals, and gives its number.
+    pub fn wait(&self) -> usize {
+        let address = self.signals.as_ptr() as usize;
+        // SAFETY: it reads a set of signals.
+        let signal = unsafe { call(libc::SYS_rt_sigtimedwait, address, 0, 0, SIGNALS) };
+        // Kernels that are made without calls that take a time of 32 bits have this one for it.
+        #[cfg(target_pointer_width = "32")]
+        // SAFETY: as above.
+        let signal = signal.or_else(|_| unsafe { call(WAIT_TIME64, address, 0, 0, SIGNALS) });
+        signal.unwrap_or_default()
+    }
+}
+
+pub const STANDARD_OUTPUT: usize = libc::STDOUT_FILENO as usize;
+pub const STANDARD_ERROR: usize = libc::STDERR_FILENO as usize;
 
 /// Writes all of `bytes`, in as many calls as it takes (one, unless something interferes).
-pub fn write_all(descriptor: c_int, mut bytes: &[u8]) -> Result<(), Errno> {
+pub fn write_all(descriptor: usize, mut bytes: &[u8]) -> Result<(), Errno> {
     while !bytes.is_empty() {
-        // SAFETY: the pointer and the length are those of `bytes`.
         let written =
-            completed(|| unsafe { libc::write(descriptor, bytes.as_ptr().cast(), bytes.len()) })?;
+            // SAFETY: the pointer and the length are those of `bytes`.
+            unsafe { call(libc::SYS_write, descriptor, bytes.as_ptr() as usize, bytes.len(), 0) }?;
         // A device that takes nothing, and says so without an error, would be asked for ever.
         bytes = match bytes.get(written..) {
             Some(rest) if written > 0 => rest,
@@ -108,9 +312,15 @@ pub fn write_all(descriptor: c_int, mut bytes: &[u8]) -> Result<(), Errno> {
 }
 
 /// Makes a system call, and again as long as a signal interrupts it before it has done anything.
-fn completed(mut call: impl FnMut() -> isize) -> Result<usize, Errno> {
+/// (All of them go through the C library's one function for any, because one each is larger.)
+///
+/// # Safety
+/// As for that system call.
+unsafe fn call(number: c_long, a: usize, b: usize, c: usize, d: usize) -> Result<usize, Errno> {
     loop {
-        match usize::try_from(call()) {
+        // SAFETY: the caller vouches for the arguments. (The 0 is for the flags of renameat2.)
+        let result = unsafe { libc::syscall(number, a, b, c, d, 0_usize) };
+        match usize::try_from(result) {
             Ok(result) => return Ok(result),
             Err(_) => match last_errno() {
                 Errno::INTERRUPTED => {}
@@ -125,5 +335,50 @@ fn last_errno() -> Errno {
     // SAFETY: it has no preconditions.
     let errno = unsafe { libc::__errno_location() };
     // SAFETY: it gives the address of this thread's errno, which can be read as long as it lives.
-    Errno(unsafe { *errno })
+    Errno(unsafe { *errno } as usize)
+}
+
+/// What musl has for all programs at their start, for this one: it needs no thread-local storage, vDSO,
+/// constructors or destructors. 1.3 KB less on x86_64, 2.4 KB on mips64. (But on x86 of 32 bits musl makes
+/// its system calls by way of thread-local storage.)
+#[cfg(all(target_env = "musl", not(target_arch = "x86")))]
+mod start {
+    use core::ffi::{c_char, c_int};
+    use core::sync::atomic::AtomicI32;
+
+    type Main = unsafe extern "C" fn(c_int, *const *const c_char, *const *const c_char) -> c_int;
+
+    /// # Safety
+    /// `argv` must be that of the process, with `argc` arguments.
+    // SAFETY: musl's own function of this name, with this type, isn't linked then.
+    #[unsafe(no_mangle)]
+    unsafe extern "C" fn __libc_start_main(
+        main: Main,
+        argc: c_int,
+        argv: *const *const c_char,
+    ) -> c_int {
+        // SAFETY: the environment is behind the null pointer behind the arguments.
+        let envp = unsafe { argv.add(argc as usize + 1) };
+        // SAFETY: these are what main takes.
+        let status = unsafe { main(argc, argv, envp) };
+        // SAFETY: it has no preconditions.
+        let _ = unsafe { super::call(libc::SYS_exit_group, status as usize, 0, 0, 0) };
+        status
+    }
+
+    /// There is one thread.
+    static ERRNO: AtomicI32 = AtomicI32::new(0);
+
+    // SAFETY: musl's own function of this name, with this type, isn't linked then.
+    #[unsafe(no_mangle)]
+    extern "C" fn __errno_location() -> *mut c_int {
+        ERRNO.as_ptr()
+    }
+
+    /// By this name musl calls it.
+    // SAFETY: as above.
+    #[unsafe(no_mangle)]
+    extern "C" fn ___errno_location() -> *mut c_int {
+        ERRNO.as_ptr()
+    }
 }
