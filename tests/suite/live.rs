@@ -1,22 +1,23 @@
 //! Real sockets, in a network namespace of their own.
 
-use std::env;
-use std::io::{self, Write};
+use std::io;
 use std::net::{
     IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket,
 };
 use std::os::fd::AsRawFd;
-use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::program::{before_exec, counts, native, nonzero, program, report, skipped};
+use crate::program::{
+    before_exec, counts, in_namespace, native, nonzero, program, report, unshare,
+};
 
 #[test]
 fn counts_the_sockets_that_are_open() {
-    if !in_namespace("live::counts_the_sockets_that_are_open") {
+    if !in_namespace("live::counts_the_sockets_that_are_open", libc::CLONE_NEWNET) {
         return;
     }
+    loopback_up().unwrap();
     let (ipv4, ipv6): (IpAddr, IpAddr) = (Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into());
     assert_eq!(nonzero(counts(program().arg("--all"))), [""; 0], "a new namespace");
 
@@ -70,7 +71,7 @@ fn counts_the_sockets_that_are_open() {
     // From another namespace, by way of this process.
     let elsewhere = || {
         let mut program = program();
-        before_exec(&mut program, unshare_network);
+        before_exec(&mut program, || unshare(libc::CLONE_NEWNET));
         program
     };
     assert_eq!(nonzero(counts(elsewhere().arg("--all"))), [""; 0]);
@@ -119,58 +120,6 @@ fn settles(expected: &[&str], mut counts: impl FnMut() -> Vec<String>) {
         thread::sleep(Duration::from_millis(20));
     }
     assert_eq!(counts(), expected);
-}
-
-/// Runs the test of this name again, in a process that is alone in a network namespace, and gives
-/// whether this is that process. Where no namespace can be made the test is skipped, which standard
-/// error tells; but not on CI.
-fn in_namespace(test: &str) -> bool {
-    const INSIDE: &str = "TEST_IS_IN_NAMESPACE";
-    if env::var_os(INSIDE).is_some() {
-        loopback_up().unwrap();
-        return true;
-    }
-    let mut command = Command::new(env::current_exe().unwrap());
-    command.args([test, "--exact", "--nocapture"]).env(INSIDE, "yes");
-    match before_exec(&mut command, unshare_network).output() {
-        Ok(output) => {
-            let [stdout, stderr] = [output.stdout, output.stderr].map(String::from_utf8);
-            assert!(
-                output.status.success(),
-                "in its namespace: {}{}",
-                stdout.unwrap(),
-                stderr.unwrap()
-            );
-        }
-        Err(error) => {
-            assert!(env::var_os("CI").is_none(), "no network namespace on CI: {error}");
-            skipped(test, &format!("no network namespace: {error}"));
-        }
-    }
-    false
-}
-
-/// Moves this process to a new network namespace: as root, or as anybody by being root in a new user
-/// namespace. Nothing is allocated, because it is called between fork and exec.
-fn unshare_network() -> libc::c_int {
-    // SAFETY: it has no preconditions.
-    let unshare = |flags| unsafe { libc::unshare(flags) };
-    // SAFETY: it has no preconditions.
-    let user = unsafe { libc::getuid() };
-    if unshare(libc::CLONE_NEWNET) == 0 {
-        return 0;
-    }
-    if unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNET) != 0 {
-        return -1;
-    }
-    let mut uid_map = io::Cursor::new([0; 32]);
-    let _ = write!(uid_map, "0 {user} 1");
-    // SAFETY: it is given a C string. (Exec closes the descriptor.)
-    let file =
-        unsafe { libc::open(c"/proc/self/uid_map".as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC) };
-    let length = uid_map.position() as usize;
-    // SAFETY: the length is within the buffer.
-    unsafe { libc::write(file, uid_map.get_ref().as_ptr().cast(), length) as libc::c_int }
 }
 
 fn loopback_up() -> io::Result<()> {

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::ffi::OsStr;
-use std::fs;
+use std::ffi::{CStr, OsStr};
+use std::fmt;
+use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
@@ -16,7 +18,8 @@ const NATIVE: &str = env!("CARGO_BIN_EXE_network-connections");
 
 /// The file of the program under test: `$PROGRAM`, else the one that cargo has built.
 pub fn program_file() -> PathBuf {
-    env::var_os("PROGRAM").unwrap_or(NATIVE.into()).into()
+    // (A test may run it in another directory.)
+    path::absolute(env::var_os("PROGRAM").unwrap_or(NATIVE.into())).unwrap()
 }
 
 /// The program under test, behind the words of `$RUNNER`: for one of another architecture, what runs it,
@@ -58,12 +61,111 @@ pub fn before_exec(
     unsafe { command.pre_exec(call) }
 }
 
+/// Has a child obey the permissions of files, although it is root's.
+pub fn without_privilege(command: &mut Command) {
+    const DAC_OVERRIDE: libc::c_ulong = 1;
+    const DAC_READ_SEARCH: libc::c_ulong = 2;
+    for capability in [DAC_OVERRIDE, DAC_READ_SEARCH] {
+        before_exec(command, move || {
+            // SAFETY: it takes numbers. The program starts without the capability.
+            match unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability) } {
+                // Whoever may not drop it doesn't have it.
+                -1 if io::Error::last_os_error().raw_os_error() == Some(libc::EPERM) => 0,
+                result => result,
+            }
+        });
+    }
+}
+
+/// Runs the test of this name again, in a process that is alone in new namespaces of these kinds, and
+/// gives whether this is that process. Where none can be made the test is skipped, which standard
+/// error tells; but not on CI.
+pub fn in_namespace(test: &str, kinds: libc::c_int) -> bool {
+    const INSIDE: &str = "TEST_IS_IN_NAMESPACE";
+    if env::var_os(INSIDE).is_some() {
+        return true;
+    }
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.args([test, "--exact", "--nocapture"]).env(INSIDE, "yes");
+    match before_exec(&mut command, move || unshare(kinds)).output() {
+        Ok(output) => {
+            let [stdout, stderr] = [output.stdout, output.stderr].map(String::from_utf8);
+            assert!(
+                output.status.success(),
+                "in its namespace: {}{}",
+                stdout.unwrap(),
+                stderr.unwrap()
+            );
+        }
+        Err(error) => no_namespace(test, &error),
+    }
+    false
+}
+
+/// Tells that a test is skipped because no namespace can be made.
+pub fn no_namespace(test: &str, error: &io::Error) {
+    assert!(env::var_os("CI").is_none(), "no namespace on CI: {error}");
+    skipped(test, &format!("no namespace: {error}"));
+}
+
+/// Moves this process to new namespaces of these kinds: as root, or as anybody by being root in a new
+/// user namespace. Nothing is allocated, because it is called between fork and exec.
+pub fn unshare(kinds: libc::c_int) -> libc::c_int {
+    // SAFETY: it has no preconditions.
+    let unshare = |flags| unsafe { libc::unshare(flags) };
+    // SAFETY: it has no preconditions.
+    let user = unsafe { libc::getuid() };
+    // SAFETY: it has no preconditions.
+    let group = unsafe { libc::getgid() };
+    if unshare(kinds) == 0 {
+        return 0;
+    }
+    if unshare(libc::CLONE_NEWUSER | kinds) != 0 {
+        return -1;
+    }
+    let mut map = [0; 32];
+    let mut write = |file: &CStr, text: fmt::Arguments| {
+        let mut map = io::Cursor::new(&mut map[..]);
+        let _ = map.write_fmt(text);
+        let length = map.position() as usize;
+        // SAFETY: it is given a C string. (Exec closes the descriptor.)
+        let file = unsafe { libc::open(file.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC) };
+        // SAFETY: the length is within the buffer.
+        unsafe { libc::write(file, map.get_ref().as_ptr().cast(), length) as libc::c_int }
+    };
+    // (The kernel lets nobody have another group who could leave one.)
+    write(c"/proc/self/setgroups", format_args!("deny"))
+        .min(write(c"/proc/self/gid_map", format_args!("0 {group} 1")))
+        .min(write(c"/proc/self/uid_map", format_args!("0 {user} 1")))
+}
+
 /// Runs it to its end, which must be a success, and gives what it printed.
 pub fn report(command: &mut Command) -> String {
     let Output { status, stdout, stderr } = command.output().unwrap();
     assert_eq!(String::from_utf8_lossy(&stderr), "");
     assert!(status.success(), "{status}");
     String::from_utf8(stdout).unwrap()
+}
+
+/// Runs the program; it must exit with this status and message, and print nothing else.
+pub fn fails(command: &mut Command, status: i32, message: &str) {
+    let output = command.output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), message, "{command:?}");
+    assert_eq!(output.status.code(), Some(status), "{command:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "", "{command:?}");
+}
+
+/// Runs the program, for which its command line must make no sense, and gives what it says of that.
+pub fn refusal(command: &mut Command) -> String {
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    assert_eq!(status.code(), Some(2), "{command:?}");
+    assert_eq!(String::from_utf8_lossy(&stdout), "", "{command:?}");
+    let message = String::from_utf8(stderr).unwrap();
+    let what = message.strip_prefix("network-connections: ").unwrap_or_else(|| panic!("{message}"));
+    let what = what.strip_suffix("; see 'network-connections --help'\n");
+    let what = what.unwrap_or_else(|| panic!("{message}"));
+    assert!(!what.contains('\n'), "{message}");
+    what.to_string()
 }
 
 /// The numbers that it reports, by `GROUP.STATE`.
@@ -111,9 +213,58 @@ pub fn procfs(tables: &[(&str, &str)]) -> TempDir {
     directory
 }
 
+pub const TABLES: [&str; 4] = ["tcp", "tcp6", "udp", "udp6"];
+
+/// The groups that these tables are counted in.
+pub const GROUPS: [&str; 4] = ["tcp4", "tcp6", "udp4", "udp6"];
+
+/// The states in the order of the report, each with a number that the kernel has for it.
+pub const STATES: [(&str, &str); 12] = [
+    ("FIN_WAIT1", "04"),
+    ("ESTABLISHED", "01"),
+    ("TIME_WAIT", "06"),
+    ("CLOSE", "07"),
+    ("SYN_SENT", "02"),
+    ("SYN_RECV", "03"),
+    ("FIN_WAIT2", "05"),
+    ("LISTEN", "0A"),
+    ("CLOSING", "0B"),
+    ("CLOSE_WAIT", "08"),
+    ("LAST_ACK", "09"),
+    ("UNKNOWN", "0C"),
+];
+
+/// A procfs directory with so many connections of each table (by its place above) in each state.
+pub fn procfs_of(connections: impl Fn(usize, usize) -> usize) -> TempDir {
+    let tables = [0, 1, 2, 3].map(|table| {
+        let address = if table % 2 == 0 { "0100007F" } else { "00000000000000000000000001000000" };
+        let rows = STATES.iter().enumerate().map(|(state, (_, number))| {
+            let row = format!("   0: {address}:1F90 {address}:C001 {number} 00000000:00000000\n");
+            row.repeat(connections(table, state))
+        });
+        HEADER.to_string() + &rows.collect::<String>()
+    });
+    procfs(&[0, 1, 2, 3].map(|table| (TABLES[table], tables[table].as_str())))
+}
+
+/// How many connections [`numbered`] has: another number everywhere, from 0 to 47.
+pub fn number(table: usize, state: usize) -> usize {
+    table * STATES.len() + state
+}
+
+pub fn numbered() -> TempDir {
+    procfs_of(number)
+}
+
 /// The message that the program prints for a failure on a table.
 pub fn message(procfs: &Path, table: &str, what: &str) -> String {
     format!("network-connections: {}/net/{table}: {what}\n", procfs.display())
+}
+
+/// Has other processes that want to lock a file wait until this one is closed.
+pub fn lock(file: &File) {
+    // SAFETY: it takes numbers.
+    assert_eq!(unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX) }, 0);
 }
 
 /// Tells that a test is skipped, and why: on standard error, past the harness, which shows nothing of
