@@ -14,19 +14,12 @@ use std::thread;
 use std::time::Duration;
 
 use crate::program::{
-    HEADER, before_exec, counts, message, nonzero, procfs, program, program_file, report, skipped,
+    HEADER, TABLES, before_exec, counts, fails, message, nonzero, numbered, procfs, program,
+    program_file, refusal, report, skipped, without_privilege,
 };
 
 const ESTABLISHED: &str = "   0: 0100007F:1F90 0200007F:C001 01 00000000:00000000\n";
 const LISTEN: &str = "   1: 00000000:1F90 00000000:0000 0A 00000000:00000000\n";
-
-/// Runs the program; it must exit with this status and message, and print nothing else.
-fn fails(command: &mut Command, status: i32, message: &str) {
-    let output = command.output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&output.stderr), message);
-    assert_eq!(output.status.code(), Some(status));
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "");
-}
 
 #[test]
 fn the_original_programs_sample_byte_for_byte() {
@@ -93,6 +86,132 @@ fn usage_errors_have_exit_status_2() {
 }
 
 #[test]
+fn an_option_takes_its_value_in_each_of_the_usual_ways() {
+    let procfs = numbered();
+    let run = |arguments: &[&str]| report(program().args(arguments).arg(procfs.path()));
+    let ndjson = run(&["--format", "ndjson"]);
+    assert_eq!(ndjson.lines().count(), 1);
+    for arguments in [&["--format=ndjson"][..], &["-fndjson"], &["-f", "ndjson"]] {
+        assert_eq!(run(arguments), ndjson, "{arguments:?}");
+    }
+    let procfs = self::procfs(&[("tcp", &[HEADER, ESTABLISHED, LISTEN].concat())]);
+    let run = |arguments: &[&str]| report(program().args(arguments).arg(procfs.path()));
+    let cases: [(&[&str], &str); 11] = [
+        (&["-qtcp"], "1\n"),
+        (&["-aqtcp"], "2\n"),
+        (&["-aq", "tcp"], "2\n"),
+        (&["-aaqtcp"], "2\n"),
+        (&["-qtcp", "-a"], "2\n"),
+        (&["--query=tcp", "--all"], "2\n"),
+        (&["-aqtcp.LISTEN", "-qtcp", "--query", "udp"], "1\n2\n0\n"),
+        (&["-qtcp", "--"], "1\n"),
+        (&["--local-port", "8080", "-qtcp"], "1\n"),
+        (&["--local-port=8080", "--remote-port=0", "-qtcp"], "0\n"),
+        (&["-a", "--local-port=8080", "--remote-port=0", "-qtcp"], "1\n"),
+    ];
+    for (arguments, expected) in cases {
+        assert_eq!(run(arguments), expected, "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_value_that_makes_no_sense_is_refused() {
+    let cases: [(&[&str], &str); 34] = [
+        (&["-q"], "option '-q' needs a value"),
+        (&["-aq"], "option '-q' needs a value"),
+        (&["--query"], "option '--query' needs a value"),
+        (&["--local-port"], "option '--local-port' needs a value"),
+        (&["--remote-port"], "option '--remote-port' needs a value"),
+        (&["-f"], "option '-f' needs a value"),
+        (&["-o"], "option '-o' needs a value"),
+        (&["-i"], "option '-i' needs a value"),
+        // What stands behind an option is its value, whatever it looks like.
+        (&["-q", "-a"], "KEY '-a' is neither GROUP nor GROUP.STATE"),
+        (&["-q", "--"], "KEY '--' is neither GROUP nor GROUP.STATE"),
+        (&["-q", "--help"], "KEY '--help' is neither GROUP nor GROUP.STATE"),
+        (&["--query", "--all"], "KEY '--all' is neither GROUP nor GROUP.STATE"),
+        (&["-qa", "-x"], "KEY 'a' is neither GROUP nor GROUP.STATE"),
+        (&["-q=tcp"], "KEY '=tcp' is neither GROUP nor GROUP.STATE"),
+        (&["-q", ""], "KEY '' is neither GROUP nor GROUP.STATE"),
+        (&["--query="], "KEY '' is neither GROUP nor GROUP.STATE"),
+        (&["-f", ""], FORMAT_EMPTY),
+        (&["--format="], FORMAT_EMPTY),
+        (&["-f", "xml"], "FORMAT 'xml' is none of json ndjson prometheus influx collectd"),
+        (&["-f", "jso"], "FORMAT 'jso' is none of json ndjson prometheus influx collectd"),
+        (&["-f", "JSON"], "FORMAT 'JSON' is none of json ndjson prometheus influx collectd"),
+        (
+            &["-f", "json ndjson"],
+            "FORMAT 'json ndjson' is none of json ndjson prometheus influx collectd",
+        ),
+        (
+            &["-f", "xml", "-f", "json"],
+            "FORMAT 'xml' is none of json ndjson prometheus influx collectd",
+        ),
+        (&["-o", ""], "FILE is empty"),
+        (&["--output="], "FILE is empty"),
+        (&["-i", ""], "SECONDS '' is not a number from 1 to 86400"),
+        (&["--local-port="], "PORT '' is not a number from 0 to 65535"),
+        (&["--all="], "option '--all' takes no value"),
+        (&["--help="], "option '--help' takes no value"),
+        // Not abbreviated, nor under another name.
+        (&["--form", "json"], "unknown option '--form'"),
+        (&["--formats", "json"], "unknown option '--formats'"),
+        (&["--", "-a", "-q"], "more than one PATH: '-q'"),
+        (&["-ax"], "unknown option '-x'"),
+        (&["-a-"], "unknown option '--'"),
+    ];
+    for (arguments, what) in cases {
+        assert_eq!(refusal(program().args(arguments)), what, "{arguments:?}");
+    }
+}
+
+const FORMAT_EMPTY: &str = "FORMAT '' is none of json ndjson prometheus influx collectd";
+
+#[test]
+fn behind_two_dashes_everything_is_a_path() {
+    let directory = tempfile::tempdir().unwrap();
+    for name in ["-q", "--all", "-f=x", "--"] {
+        let message = format!("network-connections: {name}/net/tcp: No such file or directory\n");
+        fails(program().current_dir(&directory).args(["-a", "--", name]), 1, &message);
+    }
+}
+
+#[test]
+fn the_last_of_several_values_holds() {
+    let procfs = numbered();
+    let run = |arguments: &[&str]| report(program().args(arguments).arg(procfs.path()));
+    assert_eq!(run(&["-f", "ndjson", "--format=json"]), run(&[]));
+    assert_eq!(run(&["-fjson", "-fndjson"]), run(&["-f", "ndjson"]));
+}
+
+#[test]
+fn the_first_of_help_version_and_a_problem_is_told() {
+    let (help, version) = (report(program().arg("--help")), report(program().arg("--version")));
+    let cases: [(&[&str], &str); 8] = [
+        (&["-hV"], &help),
+        (&["-Vh"], &version),
+        (&["-h", "--what"], &help),
+        (&["/a", "-V", "/b"], &version),
+        (&["-h", "-f", "json", "-q", "tcp"], &help),
+        (&["-o", "/nowhere/FILE", "-h"], &help),
+        (&["-i1", "-V"], &version),
+        (&["-V", "-q"], &version),
+    ];
+    for (arguments, expected) in cases {
+        assert_eq!(report(program().args(arguments)), expected, "{arguments:?}");
+    }
+    assert_eq!(refusal(program().args(["--what", "-h"])), "unknown option '--what'");
+}
+
+#[test]
+fn the_help_fits_on_a_terminal() {
+    for line in report(program().arg("--help")).lines() {
+        assert!(line.chars().count() <= 80, "{line}");
+        assert_eq!(line.trim_end(), line);
+    }
+}
+
+#[test]
 fn missing_ipv6_tables_are_zero() {
     let procfs = procfs(&[("tcp", &[HEADER, ESTABLISHED].concat())]);
     assert_eq!(nonzero(counts(program().arg(procfs.path()))), ["tcp4.ESTABLISHED 1"]);
@@ -111,8 +230,6 @@ fn missing_ipv4_tables_are_errors() {
     let message = "network-connections: /dev/null/net/tcp: Not a directory\n";
     fails(program().arg("/dev/null"), 1, message);
 }
-
-const TABLES: [&str; 4] = ["tcp", "tcp6", "udp", "udp6"];
 
 #[test]
 fn unreadable_tables_are_errors() {
@@ -142,16 +259,7 @@ fn a_forbidden_table_is_an_error() {
         let path = procfs.path().join("net").join(table);
         fs::set_permissions(&path, Permissions::from_mode(0o000)).unwrap();
         let mut program = program();
-        if File::open(&path).is_ok() {
-            // This is root, who may read everything by these capabilities.
-            const DAC_OVERRIDE: libc::c_ulong = 1;
-            const DAC_READ_SEARCH: libc::c_ulong = 2;
-            for capability in [DAC_OVERRIDE, DAC_READ_SEARCH] {
-                // SAFETY: it takes a number. The program starts without the capability.
-                let drop = move || unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability) };
-                before_exec(&mut program, drop);
-            }
-        }
+        without_privilege(&mut program);
         let message = message(procfs.path(), table, "Permission denied");
         fails(program.arg(procfs.path()), 1, &message);
     }
