@@ -1,11 +1,17 @@
 //! The whole test suite: the library's modules against tables of cases and a naive oracle, and the
 //! program as its users run it.
 
+mod check;
 mod cli;
 mod fixtures;
+mod formats;
+mod interval;
 mod live;
+mod manual;
 mod options;
 mod oracle;
+mod output;
+mod ports;
 mod program;
 mod report;
 mod rows;
