@@ -111,7 +111,7 @@ impl Key {
 
 /// One counter for each state of each table. All of them saturate: at [`u32::MAX`] sockets, which no
 /// Linux system has memory for, they stay there.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counts([[u32; State::NUMBER]; Table::ALL.len()]);
 
 impl Counts {

@@ -4,7 +4,7 @@ use core::convert::Infallible;
 use core::slice::from_ref;
 
 use heapless::Vec;
-use ufmt::uWrite;
+use ufmt::{uWrite, uwrite};
 
 use crate::{message, report};
 
@@ -53,7 +53,9 @@ impl Text {
             rest = behind;
             match values.get(usize::from(letter & 0x1f).wrapping_sub(1)) {
                 Some(value) => self.quote(value, letter & 0x20),
-                None => append!(self, "{}", number),
+                None => {
+                    let Ok(()) = uwrite!(self, "{}", number);
+                }
             }
         }
     }
@@ -104,11 +106,3 @@ impl uWrite for Text {
         Ok(())
     }
 }
-
-/// Appends to a [`Text`] what `write!` would write.
-macro_rules! append {
-    ($text:expr, $($format:tt)*) => {{
-        let Ok(()) = ufmt::uwrite!($text, $($format)*);
-    }};
-}
-pub(crate) use append;

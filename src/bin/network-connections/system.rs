@@ -183,10 +183,12 @@ pub fn unlink(file: &File) -> Result<usize, Errno> {
 /// Whether this is a regular file. (A symbolic link isn't, whatever it leads to.)
 pub fn is_regular(file: &File) -> Result<bool, Errno> {
     /// Where the mode is, in what the kernel has for struct stat64 or stat (asm/stat.h).
-    const MODE: usize = match () {
-        _ if cfg!(any(target_arch = "mips", target_arch = "mips64", target_arch = "x86_64")) => 24,
-        _ => 16,
-    };
+    const MODE: usize =
+        if cfg!(any(target_arch = "mips", target_arch = "mips64", target_arch = "x86_64")) {
+            24
+        } else {
+            16
+        };
     let mut name = Name::new();
     let name = name.of(file)?;
     let mut stat = [MaybeUninit::<u32>::uninit(); 64];
