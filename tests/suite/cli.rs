@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::{UnixDatagram, UnixListener};
@@ -14,8 +14,8 @@ use std::thread;
 use std::time::Duration;
 
 use crate::program::{
-    HEADER, TABLES, before_exec, counts, fails, message, nonzero, numbered, procfs, program,
-    program_file, refusal, report, skipped, without_privilege,
+    HEADER, STATES, TABLES, before_exec, counts, fails, message, mkfifo, nonzero, numbered, pipe,
+    procfs, procfs_of, program, program_file, refusal, report, skipped, without_privilege,
 };
 
 const ESTABLISHED: &str = "   0: 0100007F:1F90 0200007F:C001 01 00000000:00000000\n";
@@ -23,18 +23,14 @@ const LISTEN: &str = "   1: 00000000:1F90 00000000:0000 0A 00000000:00000000\n";
 
 #[test]
 fn the_original_programs_sample_byte_for_byte() {
-    let rows = |address: &str, counts: &[(&str, usize)]| {
-        let states = counts.iter().flat_map(|(state, count)| vec![state; *count]);
-        let rows = states.enumerate().map(|(slot, state)| {
-            format!("{slot:4}: {address}:1F90 {address}:C001 {state} 00000000:00000000\n")
-        });
-        HEADER.to_string() + &rows.collect::<String>()
-    };
-    let procfs = procfs(&[
-        ("tcp", &rows("0100007F", &[("01", 7), ("06", 1973), ("02", 15)])),
-        ("tcp6", &rows("00000000000000000000000001000000", &[("06", 80), ("01", 91)])),
-        ("udp6", HEADER),
-    ]);
+    let procfs = procfs_of(|table, state| match (TABLES[table], STATES[state].0) {
+        ("tcp", "ESTABLISHED") => 7,
+        ("tcp", "TIME_WAIT") => 1973,
+        ("tcp", "SYN_SENT") => 15,
+        ("tcp6", "TIME_WAIT") => 80,
+        ("tcp6", "ESTABLISHED") => 91,
+        _ => 0,
+    });
     assert_eq!(report(program().arg(procfs.path())), include_str!("../seed-output.json"));
 }
 
@@ -371,11 +367,7 @@ fn a_closed_standard_output_is_an_error() {
 
 /// A pipe whose reader has gone.
 fn broken_pipe() -> OwnedFd {
-    let mut ends = [0; 2];
-    // SAFETY: pipe2 writes two descriptors.
-    assert_eq!(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) }, 0);
-    // SAFETY: it made this descriptor, and nothing else owns it.
-    let [_reader, writer] = ends.map(|end| unsafe { OwnedFd::from_raw_fd(end) });
+    let [_reader, writer] = pipe(0);
     writer
 }
 
@@ -414,9 +406,7 @@ fn a_fifo_that_hands_out_one_byte_at_a_time() {
     let address = "00000000000000000000000001000000";
     let row = |slot, state| format!("{slot:4}: {address}:1F90 {address}:C001 {state} 0000\n");
     let table = [HEADER, &row(0, "01"), &row(12345, "06"), &row(2, "08")].concat();
-    let name = std::ffi::CString::new(fifo.as_os_str().as_bytes()).unwrap();
-    // SAFETY: the name is a C string.
-    assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+    mkfifo(&fifo).unwrap();
     let writer = thread::spawn(move || {
         let mut fifo = OpenOptions::new().write(true).open(fifo).unwrap();
         for byte in table.as_bytes() {

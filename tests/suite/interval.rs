@@ -1,10 +1,8 @@
 //! One report after another (-i).
 
-use std::ffi::CString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -16,8 +14,8 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::program::{
-    HEADER, before_exec, lock, message, no_namespace, numbered, procfs, program, refusal, report,
-    unshare,
+    HEADER, TABLES, before_exec, lock, message, mkfifo, no_namespace, numbered, pipe, procfs,
+    program, refusal, report, unshare,
 };
 
 /// The program, once it runs, and what it prints: a datagram for each write.
@@ -93,17 +91,11 @@ fn ends_with_its_parent() -> libc::c_int {
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) }
 }
 
-fn mkfifo(path: &Path) {
-    let name = CString::new(path.as_os_str().as_bytes()).unwrap();
-    // SAFETY: the name is a C string.
-    assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
-}
-
 /// A procfs directory whose tcp6 is a FIFO.
 fn procfs_with_fifo() -> (TempDir, PathBuf) {
     let procfs = procfs(&[]);
     let fifo = procfs.path().join("net/tcp6");
-    mkfifo(&fifo);
+    mkfifo(&fifo).unwrap();
     (procfs, fifo)
 }
 
@@ -191,11 +183,7 @@ fn signals_end_it_while_it_waits_for_others() {
     let (procfs_with_fifo, _) = procfs_with_fifo();
     // For somebody to read what it prints.
     let procfs = procfs(&[]);
-    let mut ends = [0; 2];
-    // SAFETY: pipe2 writes two descriptors.
-    assert_eq!(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC | libc::O_NONBLOCK) }, 0);
-    // SAFETY: it made this descriptor, and nothing else owns it.
-    let [_reader, writer] = ends.map(|end| File::from(unsafe { OwnedFd::from_raw_fd(end) }));
+    let [_reader, writer] = pipe(libc::O_NONBLOCK).map(File::from);
     while (&writer).write(&[b'x'; 4096]).is_ok() {}
     // SAFETY: it takes numbers. (Without O_NONBLOCK.)
     assert_eq!(unsafe { libc::fcntl(writer.as_raw_fd(), libc::F_SETFL, 0) }, 0);
@@ -283,10 +271,9 @@ fn the_file_is_written_again() {
     let [empty, full] =
         [&procfs, &counted].map(|it| report(crate::program::program().arg(it.path())));
     let first = becomes(&empty);
-    fs::rename(counted.path().join("net/tcp"), procfs.path().join("net/tcp")).unwrap();
-    for table in ["tcp6", "udp", "udp6"] {
-        fs::rename(counted.path().join("net").join(table), procfs.path().join("net").join(table))
-            .unwrap();
+    for table in TABLES {
+        let [from, to] = [&counted, &procfs].map(|it| it.path().join("net").join(table));
+        fs::rename(from, to).unwrap();
     }
     assert_ne!(becomes(&full), first);
     assert_eq!(running.end(libc::SIGTERM).signal(), Some(libc::SIGTERM));

@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::program::{
-    HEADER, before_exec, fails, in_namespace, lock, message, numbered, procfs, procfs_of, program,
-    refusal, report, without_privilege,
+    HEADER, before_exec, fails, in_namespace, lock, message, mkfifo, numbered, procfs, procfs_of,
+    program, refusal, report, without_privilege,
 };
 
 const OLD: &str = "the old contents\n";
@@ -279,14 +279,7 @@ fn what_is_no_regular_file_stays_what_it_is() {
     type Make = fn(&Path) -> io::Result<()>;
     let cases: [(&str, Make); 8] = [
         ("a directory", |path| fs::create_dir(path)),
-        ("a FIFO", |path| {
-            let name = CString::new(path.as_os_str().as_bytes()).unwrap();
-            // SAFETY: the name is a C string.
-            match unsafe { libc::mkfifo(name.as_ptr(), 0o644) } {
-                0 => Ok(()),
-                _ => Err(io::Error::last_os_error()),
-            }
-        }),
+        ("a FIFO", mkfifo),
         ("a socket", |path| UnixListener::bind(path).map(drop)),
         ("a link to a file", |path| symlink("precious", path)),
         ("a link to a directory", |path| symlink(".", path)),

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::ffi::{CStr, OsStr};
+use std::ffi::{CStr, CString, OsStr};
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::{self, Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -259,6 +260,25 @@ pub fn numbered() -> TempDir {
 /// The message that the program prints for a failure on a table.
 pub fn message(procfs: &Path, table: &str, what: &str) -> String {
     format!("network-connections: {}/net/{table}: {what}\n", procfs.display())
+}
+
+/// Makes a FIFO.
+pub fn mkfifo(path: &Path) -> io::Result<()> {
+    let name = CString::new(path.as_os_str().as_bytes()).unwrap();
+    // SAFETY: the name is a C string.
+    match unsafe { libc::mkfifo(name.as_ptr(), 0o644) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// The ends of a pipe to read from and to write to, which no child inherits by itself.
+pub fn pipe(flags: libc::c_int) -> [OwnedFd; 2] {
+    let mut ends = [0; 2];
+    // SAFETY: pipe2 writes two descriptors.
+    assert_eq!(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC | flags) }, 0);
+    // SAFETY: it made this descriptor, and nothing else owns it.
+    ends.map(|end| unsafe { OwnedFd::from_raw_fd(end) })
 }
 
 /// Has other processes that want to lock a file wait until this one is closed.

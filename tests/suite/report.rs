@@ -87,14 +87,20 @@ fn every_counter_is_reported_in_its_groups_and_nowhere_else() {
     }
 }
 
-#[test]
-fn the_longest_report_fits() {
+/// The highest counts there can be.
+fn most() -> Counts {
     let mut counts = Counts::NONE;
     for table in Table::ALL {
         for state in states() {
             counts.add(table, state, u32::MAX);
         }
     }
+    counts
+}
+
+#[test]
+fn the_longest_report_fits() {
+    let counts = most();
     let numbers = numbers(&json(&counts));
     assert!(numbers.values().all(|&count| count == u64::from(u32::MAX)));
 }
@@ -260,12 +266,7 @@ fn a_monitor_has_its_own_beginning_and_status() {
 
 #[test]
 fn the_longest_report_of_every_format_fits() {
-    let mut counts = Counts::NONE;
-    for table in Table::ALL {
-        for state in states() {
-            counts.add(table, state, u32::MAX);
-        }
-    }
+    let counts = most();
     // The longest name that Linux gives a host, all of it escaped.
     let origin = Origin { host: &[b'|'; 64], interval: b"86400.000" };
     for format in Format::ALL {
