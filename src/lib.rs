@@ -7,12 +7,13 @@
 //! 1. [`options`]: the command line, whose help is its table;
 //! 2. [`table`]: which files under procfs hold the sockets, and what is in each;
 //! 3. [`rows`]: the bytes of such a file, cut into sockets;
-//! 4. [`counts`]: how many sockets of each table are in each state;
-//! 5. [`report`]: the counts as text, with a file for each format;
-//! 6. [`check`]: or held against thresholds;
-//! 7. [`message`]: what went wrong instead, as a line for a person or a monitor;
-//! 8. [`text`]: what those three compose, by filling in templates;
-//! 9. [`words`] and `decimal`: lists and numbers, as all of them need them.
+//! 4. [`diag`]: or the same sockets as netlink has them;
+//! 5. [`counts`]: how many sockets of each table are in each state;
+//! 6. [`report`]: the counts as text, with a file for each format;
+//! 7. [`check`]: or held against thresholds;
+//! 8. [`message`]: what went wrong instead, as a line for a person or a monitor;
+//! 9. [`text`]: what those three compose, by filling in templates;
+//! 10. [`words`] and `decimal`: lists and numbers, as all of them need them.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -23,6 +24,7 @@
 pub mod options;
 pub mod table;
 pub mod rows;
+pub mod diag;
 pub mod counts;
 pub mod report;
 pub mod check;

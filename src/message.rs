@@ -52,6 +52,10 @@ pub struct File<'a> {
 }
 
 impl File<'_> {
+    pub const NETLINK: File<'static> = File {
+        directory: b"",
+        path: b"sock_diag (needs tcp_diag and udp_diag; --source proc works without)",
+    };
     pub const STANDARD_OUTPUT: File<'static> = File { directory: b"", path: b"standard output" };
 }
 

@@ -32,6 +32,7 @@ pub struct Options<'a> {
     pub path: Option<&'a [u8]>,
     /// Whether listening and unconnected sockets count.
     pub all: bool,
+    pub source: Source,
     /// The local ports, and the remote ones.
     pub ports: [Ports; 2],
     pub format: Option<&'static Format>,
@@ -53,6 +54,7 @@ impl Default for Options<'_> {
             command: Command::Count,
             path: None,
             all: false,
+            source: Source::Proc,
             ports: [Vec::new(), Vec::new()],
             format: None,
             query: false,
@@ -62,6 +64,25 @@ impl Default for Options<'_> {
             interval: None,
         }
     }
+}
+
+/// Where procfs is, unless something else is said.
+const PROCFS: &[u8] = b"/proc";
+
+/// Where the sockets are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The tables in procfs.
+    Proc,
+    /// sock_diag(7).
+    Netlink,
+    /// That if it works, else procfs.
+    Auto,
+}
+
+impl Source {
+    /// Their names.
+    pub const NAMES: Words = Words::new("proc netlink auto");
 }
 
 /// A day.
@@ -107,11 +128,14 @@ problems! {
     /// As from an unset variable in a script. As a PATH it would mean the root directory.
     Empty "%A is empty"
     NotAPort "PORT '%A' is not a number from 0 to 65535"
+    NotASource "SOURCE '%A' is none of proc netlink auto"
     NotAFormat "FORMAT '%A' is none of %B"
     NotAKey "KEY '%A' is neither GROUP nor GROUP.STATE"
     NotAThreshold "'%A' is not KEY=RANGE"
     NotARange "RANGE '%A' is not [@][START:][END] of whole numbers in order"
     NotAnInterval "SECONDS '%A' is not a number from 1 to 86400"
+    /// By netlink there are no sockets but those of the process's own network namespace.
+    NetlinkPath "PATH '%A' is not for --source netlink"
     /// Two ways to show the counts.
     Conflict "only one of --format, --query and --warning/--critical may be used"
 }
@@ -122,19 +146,18 @@ const HELP: &str = concat!(
     env!("CARGO_PKG_NAME"),
     " [OPTIONS] [PATH]
 
-Counts the network connections of this system by protocol and TCP state,
-as JSON by default.
+Counts network connections by protocol and TCP state, as JSON by default.
 
-  PATH                      procfs directory (default /proc); /proc/PID is for
-                            the network namespace of that process
+  PATH                      procfs (default /proc); /proc/PID for its namespace
   -a, --all                 listening and unconnected sockets too
       --local-port PORT     only this local port (up to 16)
       --remote-port PORT    only this remote port (up to 16)
+      --source SOURCE       proc (default), netlink (sock_diag), or auto
   -f, --format FORMAT       %A
   -q, --query KEY           only this number, one a line (repeatable)
   -w, --warning KEY=RANGE   monitoring-plugin check (repeatable)
   -c, --critical KEY=RANGE  monitoring-plugin check (repeatable)
-  -o, --output FILE         replace FILE as a whole, for standard output
+  -o, --output FILE         replace FILE atomically
   -i, --interval SECONDS    repeat until stopped
   -h, --help
   -V, --version
@@ -194,6 +217,10 @@ impl<'a> Options<'a> {
                 _ => options.path = Some(argument),
             }
         }
+        let path = options.path.unwrap_or(PROCFS);
+        if options.source == Source::Netlink && path != PROCFS {
+            options.wrong(Problem::NetlinkPath, path);
+        }
         let ways = [options.format.is_some(), options.query, options.check];
         if ways.into_iter().filter(|&way| way).count() > 1 {
             options.wrong(Problem::Conflict, b"");
@@ -250,6 +277,7 @@ impl<'a> Options<'a> {
         match letter {
             b'a' => self.all = true,
             b'L' | b'R' => self.port(letter, name, value),
+            b'S' => self.source(value),
             b'f' => self.format(value),
             b'q' | b'w' | b'c' => self.ask(letter, name, value),
             b'o' => self.output(value),
@@ -268,6 +296,15 @@ impl<'a> Options<'a> {
         if ports.push(port).is_err() {
             self.wrong(Problem::TooMany, name);
         }
+    }
+
+    fn source(&mut self, name: &'a [u8]) {
+        self.source = match Source::NAMES.position(name, 3) {
+            Some(0) => Source::Proc,
+            Some(1) => Source::Netlink,
+            Some(_) => Source::Auto,
+            None => return self.wrong(Problem::NotASource, name),
+        };
     }
 
     fn format(&mut self, name: &'a [u8]) {
@@ -321,6 +358,11 @@ impl<'a> Options<'a> {
         }
     }
 
+    /// The procfs directory with the socket tables.
+    pub fn procfs(&self) -> &[u8] {
+        self.path.unwrap_or(PROCFS)
+    }
+
     /// Who reads what goes wrong.
     pub fn reader(&self) -> Reader {
         if self.check { Reader::Monitor } else { Reader::Person }
@@ -335,15 +377,15 @@ impl<'a> Options<'a> {
     pub fn select(&self, socket: &Socket) -> bool {
         let [local, remote] = &self.ports;
         (self.all || !socket.remote_is_zero)
-            && admits(local, socket.local_port)
-            && admits(remote, socket.remote_port)
+            && (local.is_empty() || admits(local, socket.local_port))
+            && (remote.is_empty() || admits(remote, socket.remote_port))
     }
 }
 
 // The loop in `contains` is unrolled, to 150 bytes.
 #[allow(clippy::manual_contains)]
 fn admits(ports: &Ports, port: Port) -> bool {
-    ports.is_empty() || ports.iter().any(|&it| it == port.number())
+    ports.iter().any(|&it| it == port.number())
 }
 
 /// Composes what `--help` shows.

@@ -35,20 +35,25 @@ pub const HEAD: usize = "2147483647".len() + layout(Family::Inet6).len() + " ".l
 
 /// What a row says of its socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Socket<'a> {
+pub struct Socket {
     pub state: State,
     /// Whether the remote address is all zeros, as of a listening or unconnected socket. (This needs
     /// no byte order; the kernel prints an address in that of the machine.)
     pub remote_is_zero: bool,
-    pub local_port: Port<'a>,
-    pub remote_port: Port<'a>,
+    pub local_port: Port,
+    pub remote_port: Port,
 }
 
-/// A port, as its digits: mostly nobody wants to know the number.
+/// A port, as its hexadecimal digits or their values: mostly nobody wants to know the number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Port<'a>(&'a [u8]);
+pub struct Port([u8; 4]);
 
-impl Port<'_> {
+impl Port {
+    /// A port in network byte order.
+    pub fn from_bytes([high, low]: [u8; 2]) -> Port {
+        Port([high >> 4, high & 0xf, low >> 4, low & 0xf])
+    }
+
     pub fn number(self) -> u16 {
         self.0.iter().fold(0, |number, &byte| number << 4 | u16::from(digit(byte)))
     }
@@ -139,7 +144,7 @@ impl<'a, const SIZE: usize> Lines<'a, SIZE> {
 }
 
 /// The socket of a row, given its first bytes; nothing if they aren't a row's.
-pub fn socket(head: &[u8], family: Family) -> Option<Socket<'_>> {
+pub fn socket(head: &[u8], family: Family) -> Option<Socket> {
     let columns = behind_slot(head)?;
     let whole = layout(family);
     let (mut rest, mut layout) = (columns, whole);
@@ -157,8 +162,8 @@ pub fn socket(head: &[u8], family: Family) -> Option<Socket<'_>> {
         return None;
     }
     let (local, remote) = columns.get(..whole.len())?.split_at_checked(whole.len() / 2)?;
-    let (_, [local_port @ .., _]) = local.split_last_chunk::<{ "xxxx ".len() }>()?;
-    let (mut address, [_, remote_port @ .., _, high, low]) =
+    let (_, [a, b, c, d, _]) = local.split_last_chunk::<{ "xxxx ".len() }>()?;
+    let (mut address, [_, e, f, g, h, _, high, low]) =
         remote.split_last_chunk::<{ ":xxxx xx".len() }>()?;
     let mut nonzero = 0;
     while let Some((word, others)) = address.split_first_chunk() {
@@ -166,7 +171,7 @@ pub fn socket(head: &[u8], family: Family) -> Option<Socket<'_>> {
         address = others;
     }
     let state = State::from_number(digit(*high) << 4 | digit(*low));
-    let (local_port, remote_port) = (Port(local_port), Port(remote_port));
+    let (local_port, remote_port) = (Port([*a, *b, *c, *d]), Port([*e, *f, *g, *h]));
     Some(Socket { state, remote_is_zero: nonzero == 0, local_port, remote_port })
 }
 

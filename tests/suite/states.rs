@@ -1,6 +1,7 @@
 //! Real sockets in every state that they can be put into, in a network namespace of their own.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::env;
 use std::io::{self, Write};
 use std::mem::{ManuallyDrop, forget, zeroed};
 use std::net::{
@@ -11,11 +12,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::program::{
-    before_exec, counts, in_namespace, native, nonzero, numbers, program, report, unshare,
+    before_exec, counts, in_namespace, native, nonzero, numbers, program, report, skipped, unshare,
 };
 
 /// The options by which the program gets at the sockets in different ways. All must give the same.
-const SOURCES: [&[&str]; 1] = [&[]];
+const SOURCES: [&[&str]; 4] = [&[], &["--source=proc"], &["--source=auto"], &["--source=netlink"]];
 
 const LOOPBACK4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const LOOPBACK6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
@@ -67,12 +68,20 @@ struct Sockets {
 
 #[test]
 fn counts_the_sockets_that_are_in_each_state() {
-    if !in_namespace("states::counts_the_sockets_that_are_in_each_state", libc::CLONE_NEWNET) {
+    let name = "states::counts_the_sockets_that_are_in_each_state";
+    let mut sources = SOURCES.to_vec();
+    if env::var_os("RUNNER").is_some() {
+        skipped(
+            &format!("{name} with {:?}", sources.pop().unwrap()),
+            "QEMU refuses sockets of this kind",
+        );
+    }
+    if !in_namespace(name, libc::CLONE_NEWNET) {
         return;
     }
     loopback_up().unwrap();
-    for source in SOURCES {
-        assert_eq!(nonzero(counts(program().arg("--all").args(source))), [""; 0], "{source:?}");
+    for source in &sources {
+        assert_eq!(nonzero(counts(program().arg("--all").args(*source))), [""; 0], "{source:?}");
     }
 
     let mut sockets = Vec::new();
@@ -127,10 +136,10 @@ fn counts_the_sockets_that_are_in_each_state() {
     while nonzero(counts(native().arg("--all"))) != all && Instant::now() < deadline {
         thread::sleep(Duration::from_millis(20));
     }
-    for source in SOURCES {
+    for source in &sources {
         let run = |options: &[&str]| {
             let mut program = program();
-            program.args(source).args(options);
+            program.args(*source).args(options);
             program
         };
         for (options, expected) in [(&[][..], &connections), (&["--all"], &all)] {

@@ -17,6 +17,7 @@ impl Errno {
     pub const AGAIN: Errno = Errno(libc::EAGAIN as usize);
     pub const TOO_LONG: Errno = Errno(libc::EMSGSIZE as usize);
     pub const NAME_TOO_LONG: Errno = Errno(libc::ENAMETOOLONG as usize);
+    pub const NOT_SUPPORTED: Errno = Errno(libc::EPROTONOSUPPORT as usize);
     pub const READER_GONE: Errno = Errno(libc::EPIPE as usize);
 
     /// Tells that a system call on this file failed.
@@ -67,5 +68,9 @@ words! {
     ENAMETOOLONG "File name too long"
     ELOOP "Too many levels of symbolic links"
     EMSGSIZE "Message too long"
-    EDQUOT "Disk quota exceeded"
+    // Of netlink: a malformed datagram, a kernel without it (or before 4.4), and too much at once.
+    EBADMSG "Bad message"
+    EPROTONOSUPPORT "Protocol not supported"
+    EOPNOTSUPP "Operation not supported"
+    ENOBUFS "No buffer space available"
 }

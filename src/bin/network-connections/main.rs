@@ -12,6 +12,7 @@
 )]
 
 mod errno;
+mod netlink;
 mod output;
 mod procfs;
 #[allow(unsafe_code)]
@@ -19,24 +20,30 @@ mod system;
 
 use network_connections::check;
 use network_connections::counts::Counts;
+use network_connections::diag::Request;
 use network_connections::message::{self, File, Reader, Told};
-use network_connections::options::{self, Command, Options};
+use network_connections::options::{self, Command, Options, Source};
 use network_connections::report::{self, Format, Origin};
 use network_connections::text::Text;
 
 use errno::Errno;
-use system::{HostName, Strings, Ticks};
+use system::{Strings, SystemName, Ticks};
 
 /// Where there is room for what is large.
 struct Memory {
-    page: [u8; procfs::BUFFER],
+    buffer: [u8; netlink::BUFFER],
+    request: Request,
     counts: Counts,
     text: Text,
 }
 
 impl Memory {
-    const NEW: Memory =
-        Memory { page: [0; procfs::BUFFER], counts: Counts::NONE, text: Text::new() };
+    const NEW: Memory = Memory {
+        buffer: [0; netlink::BUFFER],
+        request: Request::NEW,
+        counts: Counts::NONE,
+        text: Text::new(),
+    };
 }
 
 /// Runs the program on the arguments behind its name, and gives its exit status.
@@ -74,22 +81,32 @@ fn run(options: &Options, environment: Strings, memory: &mut Memory) -> Result<u
 fn count(options: &Options, environment: Strings, memory: &mut Memory) -> Result<u8, Told> {
     let reader = options.reader();
     let format = options.format.unwrap_or(Format::DEFAULT);
-    let mut host = HostName::new();
+    let mut system = SystemName::new();
     let mut origin = Origin::default();
     if format.has_origin {
         origin = Origin {
-            host: environment.variable(b"COLLECTD_HOSTNAME").unwrap_or_else(|| host.get()),
+            host: environment.variable(b"COLLECTD_HOSTNAME").unwrap_or_else(|| system.get()[0]),
             interval: options
                 .interval
                 .or_else(|| environment.variable(b"COLLECTD_INTERVAL"))
                 .unwrap_or(b"10"),
         };
     }
-    let Memory { page, counts, text } = memory;
+    let Memory { buffer, request, counts, text } = memory;
     let ticks = options.seconds().map(Ticks::start);
     loop {
         counts.clear();
-        procfs::count(options, page, counts, text)?;
+        let is_by_netlink = options.source != Source::Proc && options.path.is_none();
+        match is_by_netlink.then(|| netlink::count(options, buffer, request, counts)) {
+            Some(Ok(())) => {}
+            Some(Err(errno)) if options.source == Source::Netlink => {
+                return Err(errno.told(&File::NETLINK, reader, text));
+            }
+            _ => {
+                counts.clear();
+                procfs::count(options, buffer, counts, text)?;
+            }
+        }
         text.clear();
         let mut exit_status = 0;
         if options.check {

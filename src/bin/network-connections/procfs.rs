@@ -8,6 +8,7 @@ use network_connections::table::Table;
 use network_connections::text::Text;
 
 use crate::errno::Errno;
+use crate::netlink;
 use crate::system::Open;
 
 /// Bytes asked for at once. The kernel's seq_file (fs/seq_file.c) hands out a page at most, so that a
@@ -15,7 +16,7 @@ use crate::system::Open;
 /// some arm64 and powerpc systems, are read in pieces.)
 const PAGE: usize = 4096;
 
-pub const BUFFER: usize = HEAD + PAGE;
+const BUFFER: usize = HEAD + PAGE;
 
 /// Counts the sockets in the procfs directory that `options` name. A failure is told in `text`.
 ///
@@ -24,17 +25,18 @@ pub const BUFFER: usize = HEAD + PAGE;
 /// missing: it has no sockets.
 pub fn count(
     options: &Options,
-    buffer: &mut [u8; BUFFER],
+    buffer: &mut [u8; netlink::BUFFER],
     counts: &mut Counts,
     text: &mut Text,
 ) -> Result<(), Told> {
+    let Some(page) = buffer.first_chunk_mut::<BUFFER>() else { return Ok(()) };
     for &table in &Table::ALL {
-        let file = File { directory: options.path.unwrap_or(b"/proc"), path: table.file() };
+        let file = File { directory: options.procfs(), path: table.file() };
         let open = match Open::file(&file) {
             Err(Errno::MISSING) if table.is_optional() => continue,
             opened => opened.map_err(|errno| errno.told(&file, options.reader(), text))?,
         };
-        let mut lines = Lines::new(buffer);
+        let mut lines = Lines::new(page);
         while let Some(line) = lines
             .next(|room| open.read(room))
             .map_err(|errno| errno.told(&file, options.reader(), text))?

@@ -152,6 +152,28 @@ impl Open {
         unsafe { call(libc::SYS_read, self.0, buffer.as_mut_ptr() as usize, buffer.len(), 0) }
     }
 
+    /// Opens a socket for sock_diag(7).
+    pub fn sock_diag() -> Result<Open, Errno> {
+        let [family, kind, protocol] =
+            [libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_SOCK_DIAG].map(|it| it as usize);
+        // SAFETY: it takes numbers.
+        unsafe { call(libc::SYS_socket, family, kind, protocol, 0) }.map(Open)
+    }
+
+    /// Sends a request to the kernel.
+    pub fn send(&self, request: &[u32]) -> Result<usize, Errno> {
+        // SAFETY: the pointer and the length are those of `request`.
+        unsafe { call(libc::SYS_write, self.0, request.as_ptr() as usize, size_of_val(request), 0) }
+    }
+
+    /// Receives a datagram, of which what doesn't fit in `buffer` is lost, and gives its length.
+    pub fn receive(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
+        let (address, flags) = (buffer.as_mut_ptr() as usize, libc::MSG_TRUNC as usize);
+        // SAFETY: the pointer and the length are those of `buffer`, which nothing else refers to. (The
+        // fifth argument is null: nothing is told of the sender.)
+        unsafe { call(libc::SYS_recvfrom, self.0, address, buffer.len(), flags) }
+    }
+
     /// Writes all of `bytes`, and closes the file, which tells whether they have arrived.
     pub fn write(self, bytes: &[u8]) -> Result<usize, Errno> {
         write_all(self.0, bytes)?;
@@ -224,23 +246,24 @@ pub fn sleep() {
     let _ = unsafe { call(libc::SYS_nanosleep, time.as_ptr() as usize, 0, 0, 0) };
 }
 
-/// The name of this host.
-pub struct HostName(MaybeUninit<[[u8; 65]; 6]>);
+/// What the kernel tells of this system.
+pub struct SystemName(MaybeUninit<[[u8; 65]; 6]>);
 
-impl HostName {
-    pub const fn new() -> HostName {
-        HostName(MaybeUninit::uninit())
+impl SystemName {
+    pub const fn new() -> SystemName {
+        SystemName(MaybeUninit::uninit())
     }
 
-    pub fn get(&mut self) -> &[u8] {
+    /// The name of the host, and the kernel's release.
+    pub fn get(&mut self) -> [&[u8]; 2] {
         // SAFETY: it writes a new_utsname (uapi/linux/utsname.h), which is six texts of 65 bytes.
         let result = unsafe { call(libc::SYS_uname, self.0.as_mut_ptr() as usize, 0, 0, 0) };
         if result.is_err() {
-            return b"";
+            return [b"", b""];
         }
         // SAFETY: it did.
-        let [_, name, ..] = unsafe { self.0.assume_init_ref() };
-        split_once(name, 0).0
+        let [_, host, release, ..] = unsafe { self.0.assume_init_ref() };
+        [split_once(host, 0).0, split_once(release, 0).0]
     }
 }
 
