@@ -3,6 +3,7 @@
 
 mod check;
 mod cli;
+mod diag;
 mod fixtures;
 mod formats;
 mod interval;

@@ -53,24 +53,29 @@ fn socket(row: &str, family: Family) -> Option<Socket> {
         && is_hexadecimal(remote_port, 4)
         && is_hexadecimal(state, 2);
     is_row.then(|| Socket {
-        state: match u8::from_str_radix(state, 16).unwrap() {
-            1 => State::Established,
-            2 => State::SynSent,
-            3 => State::SynRecv,
-            4 => State::FinWait1,
-            5 => State::FinWait2,
-            6 => State::TimeWait,
-            7 => State::Close,
-            8 => State::CloseWait,
-            9 => State::LastAck,
-            10 => State::Listen,
-            11 => State::Closing,
-            _ => State::Unknown,
-        },
+        state: self::state(u8::from_str_radix(state, 16).unwrap()),
         remote_is_zero: remote_address.chars().all(|digit| digit == '0'),
         local_port: u16::from_str_radix(local_port, 16).unwrap(),
         remote_port: u16::from_str_radix(remote_port, 16).unwrap(),
     })
+}
+
+/// The state that the kernel gives this number.
+pub fn state(number: u8) -> State {
+    match number {
+        1 => State::Established,
+        2 => State::SynSent,
+        3 => State::SynRecv,
+        4 => State::FinWait1,
+        5 => State::FinWait2,
+        6 => State::TimeWait,
+        7 => State::Close,
+        8 => State::CloseWait,
+        9 => State::LastAck,
+        10 => State::Listen,
+        11 => State::Closing,
+        _ => State::Unknown,
+    }
 }
 
 fn is_hexadecimal(column: &str, digits: usize) -> bool {
