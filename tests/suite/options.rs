@@ -1,6 +1,6 @@
 //! The command line, as the library reads it.
 
-use network_connections::options::{Command, Options, Problem, Usage};
+use network_connections::options::{Command, Options, Problem, Source, Usage};
 use proptest::prelude::*;
 
 fn parse<'a>(arguments: &[&'a [u8]]) -> Options<'a> {
@@ -64,6 +64,51 @@ fn values_come_in_the_same_argument_or_the_next() {
     // Of some, the last holds.
     let options = parse(&[b"-oa", b"-ob", b"-i1", b"-i2", b"-o=", b"-i", b"03"]);
     assert_eq!((options.output, options.seconds()), (Some(&b"="[..]), Some(3)));
+}
+
+#[test]
+fn sources() {
+    use Source::{Auto, Netlink, Proc};
+    let cases: [(&[&[u8]], Source); 9] = [
+        (&[], Proc),
+        (&[b"--source", b"proc"], Proc),
+        (&[b"--source", b"netlink"], Netlink),
+        (&[b"--source=netlink"], Netlink),
+        (&[b"--source=auto"], Auto),
+        (&[b"--source=auto", b"--source=proc"], Proc),
+        (&[b"--source=proc", b"-a", b"--source=netlink"], Netlink),
+        (&[b"--source=netlink", b"--source", b"auto", b"/proc"], Auto),
+        (&[b"--", b"--source=auto"], Proc),
+    ];
+    for (arguments, source) in cases {
+        let options = parse(arguments);
+        assert_eq!((options.command, options.source), (Command::Count, source), "{arguments:?}");
+    }
+    type Case<'a> = (&'a [&'a [u8]], Problem, &'a [u8]);
+    let cases: [Case; 16] = [
+        (&[b"--source"], Problem::MissingValue, b"-source"),
+        (&[b"-a", b"--source=auto", b"--source"], Problem::MissingValue, b"-source"),
+        (&[b"--source="], Problem::NotASource, b""),
+        (&[b"--source", b"-a"], Problem::NotASource, b"-a"),
+        (&[b"--source=Proc"], Problem::NotASource, b"Proc"),
+        (&[b"--source=net"], Problem::NotASource, b"net"),
+        (&[b"--source=auto "], Problem::NotASource, b"auto "),
+        (&[b"--source=proc netlink"], Problem::NotASource, b"proc netlink"),
+        // The last one holds, but the first problem is told.
+        (&[b"--source=none", b"--source=auto"], Problem::NotASource, b"none"),
+        (&[b"--sourc=auto"], Problem::UnknownOption, b"-sourc"),
+        (&[b"-S", b"auto"], Problem::UnknownOption, b"S"),
+        (&[b"-s", b"auto"], Problem::UnknownOption, b"s"),
+        (&[b"--source=netlink", b"/proc/"], Problem::NetlinkPath, b"/proc/"),
+        (&[b"--source=auto", b"--source=netlink", b"/p"], Problem::NetlinkPath, b"/p"),
+        (&[b"--source=netlink", b"--", b"--source=auto"], Problem::NetlinkPath, b"--source=auto"),
+        // (What is wrong by itself comes before what doesn't go together.)
+        (&[b"--source=netlink", b"/p", b"-x"], Problem::UnknownOption, b"x"),
+    ];
+    for (arguments, problem, word) in cases {
+        let wrong = Command::Wrong(Usage { problem, word });
+        assert_eq!(parse(arguments).command, wrong, "{arguments:?}");
+    }
 }
 
 #[test]
@@ -143,6 +188,34 @@ proptest! {
         let options = parse(&words);
         if let (Command::Count, Some(path)) = (options.command, options.path) {
             prop_assert!(words.contains(&path));
+        }
+    }
+
+    #[test]
+    fn a_path_is_for_some_sources_in_any_order(
+        words in Just(["--source", "PATH", "-i1", "--all", "-of"]).prop_shuffle(),
+    ) {
+        let netlink = |word| Command::Wrong(Usage { problem: Problem::NetlinkPath, word });
+        let cases: [(&[u8], &[u8], Command); 8] = [
+            (b"--source=proc", b"/proc", Command::Count),
+            (b"--source=auto", b"/proc", Command::Count),
+            (b"--source=netlink", b"/proc", Command::Count),
+            (b"--source=proc", b"/proc/1", Command::Count),
+            (b"--source=auto", b"/proc/1", Command::Count),
+            (b"--source=netlink", b"/proc/1", netlink(b"/proc/1")),
+            (b"--source=netlink", b"proc", netlink(b"proc")),
+            (b"--source=netlink", b"-", netlink(b"-")),
+        ];
+        for (source, path, command) in cases {
+            let words = words.map(|word| match word {
+                "--source" => source,
+                "PATH" => path,
+                other => other.as_bytes(),
+            });
+            let options = parse(&words);
+            prop_assert_eq!(options.command, command, "{:?}", words);
+            prop_assert_eq!(options.procfs(), path);
+            prop_assert_eq!((options.seconds(), options.all), (Some(1), true));
         }
     }
 }
