@@ -9,13 +9,14 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
 use crate::program::{
     HEADER, STATES, TABLES, before_exec, counts, fails, message, mkfifo, nonzero, numbered, pipe,
-    procfs, procfs_of, program, program_file, refusal, report, skipped, without_privilege,
+    procfs, procfs_of, program, program_with_faults, refusal, report, skipped, sources,
+    without_privilege,
 };
 
 const ESTABLISHED: &str = "   0: 0100007F:1F90 0200007F:C001 01 00000000:00000000\n";
@@ -181,6 +182,43 @@ fn the_last_of_several_values_holds() {
 }
 
 #[test]
+fn a_path_is_for_all_sources_but_netlink() {
+    let procfs = numbered();
+    let path = procfs.path().to_str().unwrap();
+    let expected = report(program().arg(path));
+    let lines: [&[&str]; 5] = [
+        &["--source=proc", path],
+        &["--source=auto", path],
+        &[path, "--source", "auto"],
+        &["--source=netlink", "--source=auto", path],
+        &["--source=auto", "--source=proc", "--", path],
+    ];
+    for line in lines {
+        assert_eq!(report(program().args(line)), expected, "{line:?}");
+    }
+    for source in sources("cli::a_path_is_for_all_sources_but_netlink") {
+        report(program().args(source).arg("/proc"));
+        report(program().arg("/proc").args(source));
+    }
+    let cases: [(&[&str], &str); 7] = [
+        (&["--source"], "option '--source' needs a value"),
+        (&["--source="], "SOURCE '' is none of proc netlink auto"),
+        (&["--source=tcp\n"], "SOURCE 'tcp\\x0a' is none of proc netlink auto"),
+        (&["--source=netlink", "/proc/1"], "PATH '/proc/1' is not for --source netlink"),
+        (&["/proc/1", "--source=netlink"], "PATH '/proc/1' is not for --source netlink"),
+        (&["/x", "-i1", "--source=netlink"], "PATH '/x' is not for --source netlink"),
+        (&["--source=netlink", "-o", "f", "./"], "PATH './' is not for --source netlink"),
+    ];
+    for (arguments, what) in cases {
+        assert_eq!(refusal(program().args(arguments)), what, "{arguments:?}");
+    }
+    let output = program().args(["-wtcp=1", "--source=netlink", "/x"]).output().unwrap();
+    let what = "NETWORK-CONNECTIONS UNKNOWN - PATH '/x' is not for --source netlink";
+    assert!(String::from_utf8(output.stdout).unwrap().starts_with(what));
+    assert_eq!(output.status.code(), Some(3));
+}
+
+#[test]
 fn the_first_of_help_version_and_a_problem_is_told() {
     let (help, version) = (report(program().arg("--help")), report(program().arg("--version")));
     let cases: [(&[&str], &str); 8] = [
@@ -314,20 +352,24 @@ fn an_output_that_would_block_is_an_error() {
 
 #[test]
 fn one_descriptor_is_enough() {
-    let mut program = program();
-    // What the test has inherited, by mistake of others, is no concern of the program.
-    before_exec(&mut program, || {
-        let flags = libc::CLOSE_RANGE_CLOEXEC;
-        // SAFETY: the descriptors are closed when the program takes the child's place.
-        unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, flags) as libc::c_int }
-    });
-    before_exec(&mut program, || {
-        // Standard input, output and error, and one.
-        let limit = libc::rlimit { rlim_cur: 4, rlim_max: 4 };
-        // SAFETY: it is given the address of a limit.
-        unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }
-    });
-    report(&mut program);
+    for source in sources("cli::one_descriptor_is_enough") {
+        let mut program = program();
+        // What the test has inherited, by mistake of others, is no concern of the program.
+        before_exec(&mut program, || {
+            let flags = libc::CLOSE_RANGE_CLOEXEC;
+            // SAFETY: the descriptors are closed when the program takes the child's place.
+            unsafe {
+                libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, flags) as libc::c_int
+            }
+        });
+        before_exec(&mut program, || {
+            // Standard input, output and error, and one.
+            let limit = libc::rlimit { rlim_cur: 4, rlim_max: 4 };
+            // SAFETY: it is given the address of a limit.
+            unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }
+        });
+        report(program.args(source));
+    }
 }
 
 #[test]
@@ -436,8 +478,9 @@ fn interrupted_and_short_system_calls_are_finished() {
     let (ours, theirs) = UnixDatagram::pair().unwrap();
     ours.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     let test = "cli::interrupted_and_short_system_calls_are_finished";
-    let Some(mut program) = program_with_faults(test, "TRANSFER", 7) else { return };
+    let Some(mut program) = program_with_faults(test) else { return };
     let child = program
+        .env("TRANSFER", "7")
         .arg(procfs.path())
         .stdout(OwnedFd::from(theirs))
         .stderr(Stdio::piped())
@@ -462,16 +505,16 @@ fn interrupted_and_short_system_calls_are_finished() {
 #[test]
 fn an_output_that_takes_nothing_is_an_error() {
     let test = "cli::an_output_that_takes_nothing_is_an_error";
-    let Some(mut program) = program_with_faults(test, "TRANSFER", 0) else { return };
+    let Some(mut program) = program_with_faults(test) else { return };
     // (Nor does standard error take the message.)
-    fails(program.arg("--version"), 1, "");
+    fails(program.env("TRANSFER", "0").arg("--version"), 1, "");
 }
 
 #[test]
 #[cfg(target_env = "gnu")] // whose strerror has these words
 fn reasons_are_the_c_librarys_words() {
     let test = "cli::reasons_are_the_c_librarys_words";
-    let Some(mut program) = program_with_faults(test, "OPEN_ERRNO", 0) else { return };
+    let Some(mut program) = program_with_faults(test) else { return };
     // (A call that is interrupted, and nothing else, is made again for ever.)
     for errno in (1..=libc::EHWPOISON).filter(|&errno| errno != libc::EINTR) {
         program.env("OPEN_ERRNO", errno.to_string());
@@ -485,24 +528,4 @@ fn reasons_are_the_c_librarys_words() {
         let messages = if known.contains(&errno) { &messages[..1] } else { &messages };
         assert!(messages.contains(&stderr), "{stderr} isn't one of {messages:?}");
     }
-}
-
-/// The program with tests/faults, which makes every open, read and write fail with EINTR once, and then
-/// does to them what this variable says. A static program can't be had with it: its test is skipped.
-fn program_with_faults(test: &str, variable: &str, value: i32) -> Option<Command> {
-    if !is_dynamic(&program_file()) {
-        skipped(test, "the program is static");
-        return None;
-    }
-    let built = Path::new(env!("CARGO_BIN_EXE_network-connections")).parent().unwrap();
-    let faults = built.join("examples/libfaults.so");
-    assert!(faults.exists(), "{} isn't there; cargo test builds it", faults.display());
-    let mut program = program();
-    program.env("LD_PRELOAD", faults).env(variable, value.to_string());
-    Some(program)
-}
-
-/// Whether a file is a program that the dynamic loader loads: it holds the loader's name.
-fn is_dynamic(program: &Path) -> bool {
-    fs::read(program).unwrap().windows(5).any(|bytes| bytes == b"/ld-l" || bytes == b"/ld-m")
 }

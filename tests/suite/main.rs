@@ -8,6 +8,7 @@ mod fixtures;
 mod formats;
 mod interval;
 mod manual;
+mod netlink;
 mod options;
 mod oracle;
 mod output;

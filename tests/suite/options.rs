@@ -203,7 +203,7 @@ proptest! {
             (b"--source=proc", b"/proc/1", Command::Count),
             (b"--source=auto", b"/proc/1", Command::Count),
             (b"--source=netlink", b"/proc/1", netlink(b"/proc/1")),
-            (b"--source=netlink", b"proc", netlink(b"proc")),
+            (b"--source=netlink", b"/proC", netlink(b"/proC")),
             (b"--source=netlink", b"-", netlink(b"-")),
         ];
         for (source, path, command) in cases {

@@ -48,6 +48,37 @@ fn command(file: impl AsRef<OsStr>) -> Command {
     command
 }
 
+/// The options by which the program gets at the sockets in different ways. All must give the same. Those that
+/// can't be had are skipped.
+pub fn sources(test: &str) -> Vec<&'static [&'static str]> {
+    let mut sources: Vec<&[&str]> =
+        vec![&[], &["--source=proc"], &["--source=auto"], &["--source=netlink"]];
+    if env::var_os("RUNNER").is_some() {
+        let test = format!("{test} with {:?}", sources.pop().unwrap());
+        skipped(&test, "QEMU refuses sockets of this kind");
+    }
+    sources
+}
+
+/// The program with tests/faults, which makes every system call fail with EINTR once, and does to some what
+/// variables of the environment say. A static program can't be had with it: its test is skipped.
+pub fn program_with_faults(test: &str) -> Option<Command> {
+    if !is_dynamic(&program_file()) {
+        skipped(test, "the program is static");
+        return None;
+    }
+    let faults = Path::new(NATIVE).parent().unwrap().join("examples/libfaults.so");
+    assert!(faults.exists(), "{} isn't there; cargo test builds it", faults.display());
+    let mut program = program();
+    program.env("LD_PRELOAD", faults);
+    Some(program)
+}
+
+/// Whether a file is a program that the dynamic loader loads: it holds the loader's name.
+fn is_dynamic(program: &Path) -> bool {
+    fs::read(program).unwrap().windows(5).any(|bytes| bytes == b"/ld-l" || bytes == b"/ld-m")
+}
+
 /// Has a child make a system call before it becomes the program. The call's result is that of the C
 /// library's function: below 0 where it failed.
 pub fn before_exec(

@@ -1,7 +1,6 @@
 //! Real sockets in every state that they can be put into, in a network namespace of their own.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::env;
 use std::io::{self, Write};
 use std::mem::{ManuallyDrop, forget, zeroed};
 use std::net::{
@@ -12,11 +11,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::program::{
-    before_exec, counts, in_namespace, native, nonzero, numbers, program, report, skipped, unshare,
+    before_exec, counts, in_namespace, native, nonzero, numbers, program, report, sources, unshare,
 };
-
-/// The options by which the program gets at the sockets in different ways. All must give the same.
-const SOURCES: [&[&str]; 4] = [&[], &["--source=proc"], &["--source=auto"], &["--source=netlink"]];
 
 const LOOPBACK4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const LOOPBACK6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
@@ -69,13 +65,7 @@ struct Sockets {
 #[test]
 fn counts_the_sockets_that_are_in_each_state() {
     let name = "states::counts_the_sockets_that_are_in_each_state";
-    let mut sources = SOURCES.to_vec();
-    if env::var_os("RUNNER").is_some() {
-        skipped(
-            &format!("{name} with {:?}", sources.pop().unwrap()),
-            "QEMU refuses sockets of this kind",
-        );
-    }
+    let sources = sources(name);
     if !in_namespace(name, libc::CLONE_NEWNET) {
         return;
     }
