@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 /* As in the program: bytes that are read and received at once, and the states up to CLOSING (tcp_states.h). */
-enum { PAGE = 4096, RECEIVE = 32768, STATES = 0xFFF };
+enum { PAGE = 4096, RECEIVE = 16384, STATES = 0xFFF };
 
 static _Alignas(struct nlmsghdr) char buffer[RECEIVE];
 

@@ -6,10 +6,7 @@
 #![no_main]
 #![deny(unsafe_code)]
 // As the compiler for them is asked to build core, it may as well do this.
-#![cfg_attr(
-    any(target_arch = "mips", target_arch = "mips64", target_arch = "powerpc"),
-    feature(asm_experimental_arch)
-)]
+#![cfg_attr(any(target_arch = "mips", target_arch = "mips64"), feature(asm_experimental_arch))]
 
 mod errno;
 mod netlink;
