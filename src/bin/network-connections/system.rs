@@ -1,12 +1,5 @@
 //! The C library: how the program starts and ends, its system calls, and all that is `unsafe`.
 
-#[cfg(any(
-    target_arch = "mips",
-    target_arch = "mips64",
-    target_arch = "powerpc",
-    all(target_arch = "x86_64", target_env = "musl")
-))]
-use core::arch::asm;
 use core::ffi::{CStr, c_char, c_int, c_long, c_ulong};
 use core::mem::{ManuallyDrop, MaybeUninit};
 use core::panic::PanicInfo;
@@ -357,44 +350,12 @@ unsafe fn call(number: c_long, a: usize, b: usize, c: usize, d: usize) -> Result
     }
 }
 
-/// Makes any system call by the C library's one function for that, because one each is larger.
+/// Makes any system call: by the C library's one function for that, because one each is larger, or by none
+/// where that is shorter. (With what tells the errno the function is 300 to 500 bytes. The registers of calls are
+/// in syscall(2); the kernel keeps none of those named here.)
 ///
 /// # Safety
 /// As for that system call.
-#[cfg(not(any(
-    target_arch = "mips",
-    target_arch = "mips64",
-    target_arch = "powerpc",
-    all(target_arch = "x86_64", target_env = "musl")
-)))]
-unsafe fn call_once(
-    number: c_long,
-    a: usize,
-    b: usize,
-    c: usize,
-    d: usize,
-) -> Result<usize, Errno> {
-    // SAFETY: the caller vouches for the arguments. (The 0 is for the flags of renameat2.)
-    let result = unsafe { libc::syscall(number, a, b, c, d, 0_usize) };
-    usize::try_from(result).map_err(|_| {
-        // SAFETY: it has no preconditions.
-        let errno = unsafe { libc::__errno_location() };
-        // SAFETY: it gives the address of this thread's errno, which can be read as long as it lives.
-        Errno(unsafe { *errno } as usize)
-    })
-}
-
-/// The same without the C library, whose function is 300 bytes on the machines with the longest code. (The
-/// calls' registers are in syscall(2); the kernel keeps none of those named here.)
-///
-/// # Safety
-/// As for that system call.
-#[cfg(any(
-    target_arch = "mips",
-    target_arch = "mips64",
-    target_arch = "powerpc",
-    all(target_arch = "x86_64", target_env = "musl")
-))]
 unsafe fn call_once(
     number: c_long,
     a: usize,
@@ -407,7 +368,7 @@ unsafe fn call_once(
         let (result, failed): (usize, usize);
         // SAFETY: the caller vouches for the call, and nothing else is changed.
         unsafe {
-            asm!(
+            core::arch::asm!(
                 "syscall",
                 inlateout("$2") number as usize => result,
                 inlateout("$7") d => failed,
@@ -425,7 +386,7 @@ unsafe fn call_once(
         let (result, conditions): (usize, usize);
         // SAFETY: as above.
         unsafe {
-            asm!(
+            core::arch::asm!(
                 "sc",
                 "mfcr 0",
                 inlateout("0") number as usize => conditions,
@@ -439,12 +400,12 @@ unsafe fn call_once(
         }
         (result, conditions & 1 << 28 != 0)
     };
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(all(target_arch = "x86_64", target_env = "musl"))]
     let (result, failed) = {
         let result: isize;
         // SAFETY: as above. (The fifth argument is 0.)
         unsafe {
-            asm!(
+            core::arch::asm!(
                 "syscall",
                 inlateout("rax") number => result,
                 in("rdi") a, in("rsi") b, in("rdx") c, in("r10") d, in("r8") 0,
@@ -453,6 +414,24 @@ unsafe fn call_once(
             );
         }
         (result.unsigned_abs(), result < 0)
+    };
+    #[cfg(not(any(
+        target_arch = "mips",
+        target_arch = "mips64",
+        target_arch = "powerpc",
+        all(target_arch = "x86_64", target_env = "musl")
+    )))]
+    let (result, failed) = {
+        // SAFETY: as above. (The 0 is for the flags of renameat2.)
+        let result = unsafe { libc::syscall(number, a, b, c, d, 0_usize) };
+        if result < 0 {
+            // SAFETY: it has no preconditions.
+            let errno = unsafe { libc::__errno_location() };
+            // SAFETY: it gives the address of this thread's errno, which can be read as long as it lives.
+            (unsafe { *errno }.unsigned_abs() as usize, true)
+        } else {
+            (result.unsigned_abs() as usize, false)
+        }
     };
     if failed { Err(Errno(result)) } else { Ok(result) }
 }
