@@ -224,11 +224,12 @@ fn no_system_call_is_in_vain() {
     let netlink = [&[UNAME, SOCKET][..], &dumps, &[CLOSE]].concat();
     let write = vec![WRITE];
     type Case<'a> = (&'a [&'a str], Option<(&'a str, i32)>, Vec<libc::c_long>);
-    let cases: [Case; 9] = [
+    let cases: [Case; 10] = [
         (&[], None, [&procfs[..], &write].concat()),
         (&["-fjson", "--local-port=80"], None, [&procfs[..], &write].concat()),
         (&["--source=proc"], None, [&procfs[..], &write].concat()),
         (&["--source=netlink"], None, [&netlink[..], &write].concat()),
+        (&["--source=netlink", "/proc"], None, [&netlink[..], &write].concat()),
         (&["--source=netlink", "-qtcp", "-a"], None, [&netlink[..], &write].concat()),
         (&["--source=auto"], None, [&netlink[..], &write].concat()),
         (&["--source=auto", "/proc/self"], None, [&procfs[..], &write].concat()),

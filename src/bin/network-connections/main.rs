@@ -93,7 +93,11 @@ fn count(options: &Options, environment: Strings, memory: &mut Memory) -> Result
     let ticks = options.seconds().map(Ticks::start);
     loop {
         counts.clear();
-        let is_by_netlink = options.source != Source::Proc && options.path.is_none();
+        let is_by_netlink = match options.source {
+            Source::Proc => false,
+            Source::Netlink => true,
+            Source::Auto => options.path.is_none(),
+        };
         match is_by_netlink.then(|| netlink::count(options, buffer, request, counts)) {
             Some(Ok(())) => {}
             Some(Err(errno)) if options.source == Source::Netlink => {
