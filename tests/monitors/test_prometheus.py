@@ -8,7 +8,7 @@ import shlex
 import subprocess
 import time
 import unittest
-import urllib.parse
+import urllib.error
 import urllib.request
 
 from support import answers, counts, distinct, documented, eventually, install, procfs, start, write
@@ -38,6 +38,16 @@ def once():
 def get(url):
     with urllib.request.urlopen(url) as response:
         return response.read().decode()
+
+
+def ready(port):
+    """Whether Prometheus is started up. Until then it listens, and answers with 503 to whatever it is asked."""
+    try:
+        get(f"http://127.0.0.1:{port}/-/ready")
+    except urllib.error.HTTPError as error:
+        assert error.code == 503, error
+        return False
+    return True
 
 
 def scrape(query=""):
@@ -148,7 +158,7 @@ scrape_configs: [{{job_name: node, static_configs: [{{targets: ["127.0.0.1:9100"
         # As Debian's service runs it.
         os.chdir("/var/lib/prometheus")
         start("prometheus", user="prometheus", group="prometheus", stderr=subprocess.DEVNULL)
-        eventually(lambda: answers(9090), "Prometheus")
+        eventually(lambda: answers(9090) and ready(9090), "Prometheus")
 
         def api(path):
             return json.loads(get(f"http://127.0.0.1:9090/api/v1/{path}"))["data"]
