@@ -112,22 +112,37 @@ impl Key {
 /// One counter for each state of each table. All of them saturate: at [`u32::MAX`] sockets, which no
 /// Linux system has memory for, they stay there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Counts([[u32; State::NUMBER]; Table::ALL.len()]);
+pub struct Counts([Counters; Table::ALL.len()]);
+
+/// Those of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counters([u32; State::NUMBER]);
+
+impl Counters {
+    /// Counts `sockets` more in `state`.
+    pub fn add(&mut self, state: State, sockets: u32) {
+        if let Some(counter) = self.0.get_mut(state as usize) {
+            *counter = counter.saturating_add(sockets);
+        }
+    }
+}
 
 impl Counts {
     /// Those of no sockets.
-    pub const NONE: Counts = Counts([[0; State::NUMBER]; Table::ALL.len()]);
+    pub const NONE: Counts = Counts([const { Counters([0; State::NUMBER]) }; Table::ALL.len()]);
 
     pub fn clear(&mut self) {
-        self.0.as_flattened_mut().iter_mut().for_each(|counter| *counter = 0);
+        self.0.iter_mut().for_each(|of| of.0.iter_mut().for_each(|counter| *counter = 0));
     }
 
-    /// Counts `sockets` more of `table` in `state`.
-    pub fn add(&mut self, table: Table, state: State, sockets: u32) {
-        if let Some(counter) =
-            self.0.get_mut(table as usize).and_then(|states| states.get_mut(state as usize))
-        {
-            *counter = counter.saturating_add(sockets);
+    /// Those of a table.
+    pub fn of(&mut self, table: Table) -> &mut Counters {
+        let [tcp4, tcp6, udp4, udp6] = &mut self.0;
+        match table {
+            Table::Tcp4 => tcp4,
+            Table::Tcp6 => tcp6,
+            Table::Udp4 => udp4,
+            Table::Udp6 => udp6,
         }
     }
 
@@ -139,7 +154,7 @@ impl Counts {
         let tables = group.first as usize..=group.last as usize;
         let mut sum: u32 = 0;
         for (table, states) in self.0.iter().enumerate() {
-            for (place, &counter) in states.iter().enumerate() {
+            for (place, &counter) in states.0.iter().enumerate() {
                 if tables.contains(&table) && (place == state || state == State::NUMBER) {
                     sum = sum.saturating_add(counter);
                 }

@@ -8,7 +8,7 @@ use libc::{AF_INET, AF_INET6, IPPROTO_UDP, NLM_F_DUMP, NLM_F_REQUEST, NLMSG_DONE
 
 use crate::counts::State;
 use crate::decimal::natural;
-use crate::rows::{Port, Socket};
+use crate::row::{Port, Socket};
 use crate::table::Table;
 use crate::words::split_once;
 

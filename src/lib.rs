@@ -6,14 +6,16 @@
 //!
 //! 1. [`options`]: the command line, whose help is its table;
 //! 2. [`table`]: which files under procfs hold the sockets, and what is in each;
-//! 3. [`rows`]: the bytes of such a file, cut into sockets;
-//! 4. [`diag`]: or the same sockets as netlink has them;
-//! 5. [`counts`]: how many sockets of each table are in each state;
-//! 6. [`report`]: the counts as text, with a file for each format;
-//! 7. [`check`]: or held against thresholds;
-//! 8. [`message`]: what went wrong instead, as a line for a person or a monitor;
-//! 9. [`text`]: what those three compose, by filling in templates;
-//! 10. [`words`] and `decimal`: lists and numbers, as all of them need them.
+//! 3. [`rows`]: the bytes of such a file, cut into rows;
+//! 4. [`row`]: what a row says of its socket;
+//! 5. [`diag`]: or the same sockets as netlink has them;
+//! 6. [`counts`]: how many sockets of each table are in each state;
+//! 7. [`report`]: the counts as text, with a file for each format;
+//! 8. [`check`]: or held against thresholds;
+//! 9. [`message`]: what went wrong instead, as a line for a person or a monitor;
+//! 10. [`text`]: what those three compose, by filling in templates;
+//! 11. [`words`] and `decimal`: lists and numbers, as all of them need them;
+//! 12. [`swar`]: several bytes at once.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -24,6 +26,7 @@
 pub mod options;
 pub mod table;
 pub mod rows;
+pub mod row;
 pub mod diag;
 pub mod counts;
 pub mod report;
@@ -32,3 +35,4 @@ pub mod message;
 pub mod text;
 pub mod words;
 mod decimal;
+pub mod swar;

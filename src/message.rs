@@ -3,7 +3,8 @@
 use crate::check;
 use crate::options::{Problem, Usage};
 use crate::report::Format;
-use crate::rows::{HEAD, Line};
+use crate::row::HEAD;
+use crate::rows::Line;
 use crate::text::{SHOWN, Text};
 
 /// What is wrong with a file.

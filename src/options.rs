@@ -9,7 +9,7 @@ use crate::counts::{Group, Key, State};
 use crate::decimal::natural;
 use crate::message::Reader;
 use crate::report::Format;
-use crate::rows::{Port, Socket};
+use crate::row::{Port, Socket};
 use crate::text::Text;
 use crate::words::{Words, split_once};
 
@@ -374,6 +374,7 @@ impl<'a> Options<'a> {
     }
 
     /// Whether this socket counts.
+    #[inline(always)]
     pub fn select(&self, socket: &Socket) -> bool {
         let [local, remote] = &self.ports;
         (self.all || !socket.remote_is_zero)
@@ -384,6 +385,7 @@ impl<'a> Options<'a> {
 
 // The loop in `contains` is unrolled, to 150 bytes.
 #[allow(clippy::manual_contains)]
+#[inline(never)]
 fn admits(ports: &Ports, port: Port) -> bool {
     ports.iter().any(|&it| it == port.number())
 }

@@ -1,7 +1,7 @@
 //! What the program must make of a table, written to be obviously right and nothing else.
 
 use network_connections::counts::State;
-use network_connections::rows::HEAD;
+use network_connections::row::HEAD;
 use network_connections::table::Family;
 
 /// What a row says of its socket.
@@ -33,9 +33,9 @@ fn socket(row: &str, family: Family) -> Option<Socket> {
     let unpadded = row.trim_start_matches(' ');
     let columns: Vec<&str> = unpadded.split(' ').collect();
     let [slot, local, remote, state, ..] = columns[..] else { return None };
-    // No kernel prints a row that is wider up to the blank behind `st`.
-    let padding = row.len() - unpadded.len();
-    if padding + format!("{slot} {local} {remote} {state} ").len() > HEAD {
+    // No kernel prints a wider one.
+    let width = row.len() - unpadded.len() + slot.len();
+    if width > "2147483647:".len() {
         return None;
     }
     let slot = slot.strip_suffix(':')?;
@@ -79,5 +79,5 @@ pub fn state(number: u8) -> State {
 }
 
 fn is_hexadecimal(column: &str, digits: usize) -> bool {
-    column.len() == digits && column.chars().all(|digit| digit.is_ascii_hexdigit())
+    column.len() == digits && column.chars().all(|digit| "0123456789ABCDEF".contains(digit))
 }

@@ -13,10 +13,10 @@ fn table(name: &str) -> String {
     let rows = [
         ("01", 80, address, "C350"), // ESTABLISHED, and so on
         ("09", 80, address, "01BB"),
-        ("02", 443, address, "c351"), // (No kernel writes small letters.)
+        ("02", 443, address, "C351"),
         ("03", 0xc350, address, "0050"),
         ("04", 0, address, "0000"),
-        ("05", 65535, address, "fFFf"),
+        ("05", 65535, address, "FFFF"),
         ("0A", 80, &zero, "0000"),
         ("07", 443, &zero, "01BB"),
     ];

@@ -4,7 +4,8 @@ use network_connections::counts::{Counts, Group, Key, State};
 use network_connections::message::{self, File, Reader, Reason, Told};
 use network_connections::options::{Problem, Usage};
 use network_connections::report::{self, Format, Origin};
-use network_connections::rows::{HEAD, Line};
+use network_connections::row::HEAD;
+use network_connections::rows::Line;
 use network_connections::table::Table;
 use network_connections::text::Text;
 use proptest::prelude::*;
@@ -71,7 +72,7 @@ fn every_counter_is_reported_in_its_groups_and_nowhere_else() {
         for state in states() {
             let name = String::from_utf8_lossy(State::NAMES.get(state as usize));
             let mut counts = Counts::NONE;
-            counts.add(table, state, 7);
+            counts.of(table).add(state, 7);
             let (group, sum) = match table {
                 Table::Tcp4 => ("tcp4", "tcp"),
                 Table::Tcp6 => ("tcp6", "tcp"),
@@ -92,7 +93,7 @@ fn most() -> Counts {
     let mut counts = Counts::NONE;
     for table in Table::ALL {
         for state in states() {
-            counts.add(table, state, u32::MAX);
+            counts.of(table).add(state, u32::MAX);
         }
     }
     counts
@@ -115,7 +116,7 @@ proptest! {
     ) {
         let mut counts = Counts::NONE;
         for &(table, state, sockets) in &added {
-            counts.add(table, state, sockets);
+            counts.of(table).add(state, sockets);
         }
         for (place, group) in Group::ALL.iter().enumerate() {
             let tables = group.first as usize..=group.last as usize;

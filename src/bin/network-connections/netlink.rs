@@ -4,13 +4,9 @@ use network_connections::counts::Counts;
 use network_connections::diag::{self, Dump, Request};
 use network_connections::options::Options;
 
+use crate::Buffer;
 use crate::errno::Errno;
 use crate::system::{Open, SystemName};
-
-/// Bytes that a datagram may have. The kernel makes none longer than it was read into before, or than
-/// 8 KiB at first (`netlink_dump` in net/netlink/af_netlink.c); with 32 KiB there are half as many, which is
-/// one percent faster.
-pub const BUFFER: usize = 16384;
 
 /// Whether the program has this source. On the architectures with the longest code it doesn't fit in 16 KiB;
 /// their routers have few sockets, and OpenWrt's kernels no inet_diag but as a package.
@@ -23,7 +19,7 @@ const IS_BUILT: bool =
 /// When the kernel doesn't tell all of them.
 pub fn count(
     options: &Options,
-    buffer: &mut [u8; BUFFER],
+    buffer: &mut Buffer,
     request: &mut Request,
     counts: &mut Counts,
 ) -> Result<(), Errno> {
@@ -35,11 +31,12 @@ pub fn count(
         socket.send(request.ask(dump))?;
         let mut is_last = false;
         while !is_last {
+            let buffer = buffer.bytes();
             let length = socket.receive(buffer)?;
             let datagram = buffer.get(..length).ok_or(Errno::TOO_LONG)?;
             is_last = diag::take(datagram, dump, |table, socket| {
                 if options.select(&socket) {
-                    counts.add(table, socket.state, 1);
+                    counts.of(table).add(socket.state, 1);
                 }
             })
             .map_err(|errno| Errno(errno as usize))?;

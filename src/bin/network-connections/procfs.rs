@@ -3,20 +3,13 @@
 use network_connections::counts::Counts;
 use network_connections::message::{self, File, Reason, Told};
 use network_connections::options::Options;
-use network_connections::rows::{self, HEAD, Lines};
+use network_connections::rows::Rows;
 use network_connections::table::Table;
 use network_connections::text::Text;
 
+use crate::Buffer;
 use crate::errno::Errno;
-use crate::netlink;
 use crate::system::Open;
-
-/// Bytes asked for at once. The kernel's seq_file (fs/seq_file.c) hands out a page at most, so that a
-/// larger buffer gains nothing and a smaller one costs system calls. (Pages of more than 4 KiB, as on
-/// some arm64 and powerpc systems, are read in pieces.)
-const PAGE: usize = 4096;
-
-const BUFFER: usize = HEAD + PAGE;
 
 /// Counts the sockets in the procfs directory that `options` name. A failure is told in `text`.
 ///
@@ -25,32 +18,32 @@ const BUFFER: usize = HEAD + PAGE;
 /// missing: it has no sockets.
 pub fn count(
     options: &Options,
-    buffer: &mut [u8; netlink::BUFFER],
+    buffer: &mut Buffer,
     counts: &mut Counts,
     text: &mut Text,
 ) -> Result<(), Told> {
-    let Some(page) = buffer.first_chunk_mut::<BUFFER>() else { return Ok(()) };
     for &table in &Table::ALL {
         let file = File { directory: options.procfs(), path: table.file() };
         let open = match Open::file(&file) {
             Err(Errno::MISSING) if table.is_optional() => continue,
             opened => opened.map_err(|errno| errno.told(&file, options.reader(), text))?,
         };
-        let mut lines = Lines::new(page);
-        while let Some(line) = lines
-            .next(|room| open.read(room))
-            .map_err(|errno| errno.told(&file, options.reader(), text))?
-        {
-            let Some(socket) = rows::socket(line.head, table.family()) else {
-                return Err(message::failure(
-                    &file,
-                    &Reason::not_a_row(line),
-                    options.reader(),
-                    text,
-                ));
-            };
-            if options.select(&socket) {
-                counts.add(table, socket.state, 1);
+        let counters = counts.of(table);
+        let mut rows = Rows::new(buffer, table.family());
+        loop {
+            let read = open.read(rows.room());
+            let read = read.map_err(|errno| errno.told(&file, options.reader(), text))?;
+            let taken = rows.take(read, |socket| {
+                if options.select(&socket) {
+                    counters.add(socket.state, 1);
+                }
+            });
+            if let Err(line) = taken {
+                let reason = Reason::not_a_row(line);
+                return Err(message::failure(&file, &reason, options.reader(), text));
+            }
+            if read == 0 {
+                break;
             }
         }
     }
