@@ -17,3 +17,4 @@ mod program;
 mod report;
 mod rows;
 mod states;
+mod tables;

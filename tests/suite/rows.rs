@@ -355,7 +355,7 @@ fn family() -> impl Strategy<Value = Family> {
 }
 
 /// A row as the kernel prints it, with values that are often special.
-fn row(family: Family) -> impl Strategy<Value = Vec<u8>> {
+pub fn row(family: Family) -> impl Strategy<Value = Vec<u8>> {
     let address = match family {
         Inet => prop_oneof![Just("00000000".to_string()), "[0-9A-F]{8}"].boxed(),
         Inet6 => prop_oneof![Just(ZERO.to_string()), "[0-9A-F]{32}"].boxed(),

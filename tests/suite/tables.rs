@@ -1,0 +1,86 @@
+//! The program with tables of all kinds, against the oracle. The library's own tests are of one machine alone;
+//! others have another order of bytes, or other words, of which the parser looks at one at a time.
+
+use std::fs;
+
+use network_connections::counts::State;
+use network_connections::table::Family::{self, Inet, Inet6};
+use proptest::prelude::*;
+
+use crate::oracle::{self, Socket};
+use crate::program::{HEADER, counts, nonzero, procfs, program};
+use crate::rows::row;
+
+/// What the program has to count of them, in its order.
+fn counted(group: &str, sockets: impl Iterator<Item = Socket>) -> Vec<String> {
+    let states: Vec<State> = sockets.map(|socket| socket.state).collect();
+    let counted = State::BY_NUMBER.iter().filter_map(|state| {
+        let name = String::from_utf8_lossy(State::NAMES.get(*state as usize));
+        let number = states.iter().filter(|it| *it == state).count();
+        (number > 0).then(|| format!("{group}.{name} {number}"))
+    });
+    let mut counted: Vec<String> = counted.collect();
+    counted.sort();
+    counted
+}
+
+/// A table of so many rows that reads into a buffer have to cut it.
+fn table(family: Family) -> impl Strategy<Value = String> {
+    prop::collection::vec(row(family), 300..500).prop_map(|rows| {
+        let rows = rows.into_iter().map(|row| String::from_utf8(row).unwrap() + "\n");
+        HEADER.to_string() + &rows.collect::<String>()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn long_tables_are_counted_as_by_the_oracle(tcp in table(Inet), tcp6 in table(Inet6)) {
+        let sockets = oracle::sockets(tcp.as_bytes(), Inet).unwrap();
+        let sockets6 = oracle::sockets(tcp6.as_bytes(), Inet6).unwrap();
+        let procfs = procfs(&[("tcp", &tcp), ("tcp6", &tcp6)]);
+        let port = sockets[0].remote_port.to_string();
+        type Filter<'a> = &'a dyn Fn(&Socket) -> bool;
+        let cases: [(&[&str], Filter); 3] = [
+            (&["--all"], &|_| true),
+            (&[], &|socket| !socket.remote_is_zero),
+            (&["--all", "--remote-port", &port], &|socket| socket.remote_port.to_string() == port),
+        ];
+        for (options, filter) in cases {
+            let [sockets, sockets6] = [&sockets, &sockets6].map(|it| it.iter().copied().filter(filter));
+            let expected = [counted("tcp4", sockets), counted("tcp6", sockets6)].concat();
+            let seen = nonzero(counts(program().args(options).arg(procfs.path())));
+            prop_assert_eq!(seen, expected, "{:?}", options);
+        }
+    }
+}
+
+#[test]
+fn a_byte_of_another_kind_in_any_place() {
+    let zero = "0".repeat(32);
+    let rows = [
+        (Inet, "tcp", "   7: 0A1B2C3D:4E5F 6071829A:B0C1 0A 000".to_string()),
+        (Inet6, "tcp6", format!(" 123: {zero}:1F90 {zero}:C001 01 000")),
+    ];
+    for (family, name, row) in rows {
+        let procfs = procfs(&[]);
+        let file = procfs.path().join("net").join(name);
+        for place in 0..row.len() {
+            // Those next to the digits, the letters and the separators, and some more.
+            for byte in *b"/0:9@AFGa !\n\x80\xff" {
+                let mut row = row.clone().into_bytes();
+                row[place] = byte;
+                let table = [HEADER.as_bytes(), &row, b"\n"].concat();
+                fs::write(&file, &table).unwrap();
+                let output = program().arg("--query=all").arg("--all").arg(procfs.path()).output();
+                let seen = String::from_utf8(output.unwrap().stdout).unwrap();
+                let expected = match oracle::sockets(&table, family) {
+                    Ok(sockets) => format!("{}\n", sockets.len()),
+                    Err(_) => String::new(),
+                };
+                assert_eq!(seen, expected, "{}", row.escape_ascii());
+            }
+        }
+    }
+}
