@@ -208,10 +208,13 @@ fn other_lines_are_errors() {
         ("st of one digit", "   0: 0100007F:1F90 0200007F:C001 1 "),
         ("st of one digit, and the end", "   0: 0100007F:1F90 0200007F:C001 1"),
         ("st of three digits", "   0: 0100007F:1F90 0200007F:C001 001 "),
+        ("st of ten digits", "   0: 0100007F:1F90 0200007F:C001 0100000000 "),
         ("lower case", "   0: 0100007f:1F90 0200007F:C001 01 "),
         ("st in lower case", "   0: 0100007F:1F90 0200007F:C001 0b "),
         ("a blank between digits of sl", " 1 0: 0100007F:1F90 0200007F:C001 01 "),
         ("a blank behind sl", "  1 : 0100007F:1F90 0200007F:C001 01 "),
+        ("a colon in sl", "12:3: 0100007F:1F90 0200007F:C001 01 "),
+        ("bytes above ASCII in sl", "1\u{e9}0: 0100007F:1F90 0200007F:C001 01 "),
         ("sl of eleven columns", "          0: 0100007F:1F90 0200007F:C001 01 "),
         ("sl of eleven digits", "12345678901: 0100007F:1F90 0200007F:C001 01 "),
         ("st not hexadecimal", "   0: 0100007F:1F90 0200007F:C001 0x "),
@@ -280,10 +283,14 @@ fn the_header_may_be_anything() {
 #[test]
 fn lines_may_be_of_any_length() {
     let row = b"   0: 0100007F:1F90 0200007F:C001 01 ";
-    for length in [0, 1, HEAD, 4095, 4096, 4097, 60_000] {
-        let tail = vec![b'x'; length];
-        let table: [&[u8]; 7] = [&tail, b"\n", row, &tail, b"\n", row, &tail];
-        assert_eq!(sockets(Inet, table).map(|sockets| sockets.len()), Ok(2), "{length}");
+    // Zeros may be skipped, and capital letters are first taken for newlines.
+    for byte in *b"x0A" {
+        for length in (0..100).chain([4095, 4096, 4097, 60_000]) {
+            let tail = vec![byte; length];
+            let table = [&tail, &b"\n"[..], row, &tail, b"\n", row, &tail].concat();
+            let seen = sockets(Inet, [&table[..]]).map(|sockets| sockets.len());
+            assert_eq!(seen, Ok(2), "{length} times {}", byte.escape_ascii());
+        }
     }
 }
 
