@@ -23,14 +23,13 @@ const INET6: &[u8] =
 /// The widest that `sl` can be, which is an `int`.
 const SLOT: usize = "2147483647".len();
 
-/// Bytes of a line that tell whether it is a row and which: the widest there can be, up to the blank behind
-/// `st`.
+/// The widest that a row can be up to the blank behind `st`: so much of a line tells what it is.
 pub const HEAD: usize = SLOT + INET6.len() + " ".len();
 
 /// Bytes from the beginning of a row that are looked at, some of which may not be the row's.
 pub const WINDOW: usize = SLOT + COLUMNS;
 
-/// Those from the colon of `sl` on.
+/// Those from the colon of `sl` on, and a word behind `st`.
 const COLUMNS: usize = INET6.len() + WORD;
 
 /// What a row says of its socket.
@@ -64,14 +63,13 @@ impl Port {
 /// What is known of a row.
 pub struct Row {
     pub socket: Socket,
-    /// The place behind `st`, where there is a blank or the newline.
-    pub behind_st: usize,
-    /// Where to look for the newline, from there on.
+    /// Where to look for the newline, from there on. It is behind what was read only if the byte behind `st`
+    /// isn't there yet.
     pub rest: usize,
 }
 
-/// Reads the row that begins at this place; nothing if none does. What stands behind the bytes that are read
-/// already may make a row of one that isn't all there: then `behind_st` is behind them as well.
+/// Reads the row that begins at this place; nothing if none does. (The byte behind `st` may be the newline that
+/// stands at the end of what was read, in place of one that isn't there yet.)
 #[inline(always)]
 pub fn read(bytes: &[u8], start: usize, family: Family) -> Option<Row> {
     let window: &[u8; WINDOW] = bytes.get(start..)?.first_chunk()?;
@@ -102,16 +100,15 @@ pub fn read(bytes: &[u8], start: usize, family: Family) -> Option<Row> {
         remote_port: Port([*e, *f, *g, *h]),
     };
 
-    let behind_st = start.wrapping_add(slot).wrapping_add(length);
-    let mut rest = behind_st;
+    let mut rest = start.wrapping_add(slot).wrapping_add(length);
     // As a rule nothing is queued, and the newline isn't within these zeros.
     let (empty, _) = b" 0000000".split_first_chunk()?;
     if word(behind.first_chunk()?) == word(empty) {
-        rest = behind_st.wrapping_add(WORD - 1);
+        rest = rest.wrapping_add(WORD - 1);
     } else {
         let [b' ' | b'\n', ..] = behind else { return None };
     }
-    Some(Row { socket, behind_st, rest })
+    Some(Row { socket, rest })
 }
 
 /// How wide the number in the `sl` column is, with the blanks before it.
@@ -141,9 +138,12 @@ fn is_like(columns: &[u8; COLUMNS], patterns: &[Pattern]) -> bool {
         // 0 where the byte is the layout's. Else, where that has an x: 0 to 9, or A to F as differences to
         // the digit 0.
         let value = bytes.first_chunk().map_or(0, word) ^ pattern.zeros;
-        // These have the highest bit of each byte from some value on, unless that has the bit itself: of an
-        // x from ABOVE_F, ABOVE_9 and A; of another byte from 1 + GAP (which is less than A), 1 and A. A byte
-        // carries into the next one only if it is wrong.
+        // Each has the highest bit of a byte whose value is at least:
+        //             above_all   above_low   high
+        //   for x     ABOVE_F     ABOVE_9     A
+        //   else      1 + GAP     1           A      (1 + GAP is less than A)
+        // `high` implies `above_low`: they differ between ABOVE_9 and A. A byte carries into the next one only
+        // if it has the highest bit itself, and then it is wrong.
         let above_all = value.wrapping_add(pattern.offset);
         let above_low = above_all.wrapping_add(each(GAP));
         let high = value.wrapping_add(each(0x80 - A));
@@ -178,10 +178,11 @@ struct Pattern {
     offset: Word,
 }
 
-/// What may stand for an x has a value up to 9, or from A up to F.
+/// What stands for an x has a value of 9 at most, or one from that of A to that of F.
 const ABOVE_9: u8 = 10;
 const A: u8 = b'A' ^ b'0';
 const ABOVE_F: u8 = (b'F' ^ b'0') + 1;
+/// From the first wrong value above 9 to the first above F.
 const GAP: u8 = ABOVE_F - ABOVE_9;
 
 /// The words of a layout.

@@ -19,7 +19,7 @@ pub struct Line<'a> {
     pub head: &'a [u8],
 }
 
-/// Where a table is read to: room for so many words.
+/// Where a table is read to: room for so many words, which are aligned as a word is.
 #[repr(align(8))]
 pub struct Buffer<const WORDS: usize>(pub [[u8; WORD]; WORDS]);
 
@@ -36,14 +36,14 @@ pub struct Rows<'a, const WORDS: usize> {
     buffer: &'a mut Buffer<WORDS>,
     family: Family,
     /// How much of the buffer is in use: the head of a row that isn't all there, and the newline before it.
-    /// If none, what is read next is the rest of a line that is done with.
+    /// If 0, what is read next is the rest of a line that is done with (or of the header).
     end: usize,
     /// How many rows there were.
     number: u32,
 }
 
 impl<'a, const WORDS: usize> Rows<'a, WORDS> {
-    /// The end of what is read to: any place before may be looked at as the beginning of a row.
+    /// The end of what is read to: up to it a row may begin.
     const END: usize = WORDS * WORD - WINDOW;
 
     pub fn new(buffer: &'a mut Buffer<WORDS>, family: Family) -> Self {
@@ -66,10 +66,11 @@ impl<'a, const WORDS: usize> Rows<'a, WORDS> {
     #[inline(never)]
     pub fn take(&mut self, read: usize, mut count: impl FnMut(Socket)) -> Result<(), Line<'_>> {
         let mut end = self.end.wrapping_add(read);
-        // What stands there from an earlier read isn't searched; and the last row may need it.
+        // The search ends here.
         if let Some(byte) = self.buffer.bytes().get_mut(end) {
             *byte = b'\n';
         }
+        // At the end of the table it ends the row that is left, if there is one.
         if read == 0 && end > 1 {
             end = end.wrapping_add(1);
         }
@@ -82,7 +83,8 @@ impl<'a, const WORDS: usize> Rows<'a, WORDS> {
                 break end;
             }
             match row::read(words.as_flattened(), start, self.family) {
-                Some(row) if row.behind_st < end => {
+                // (At `end` isn't a byte of the table, but the newline from above.)
+                Some(row) if row.rest < end => {
                     count(row.socket);
                     number = number.wrapping_add(1);
                     rest = row.rest;
@@ -108,8 +110,8 @@ impl<'a, const WORDS: usize> Rows<'a, WORDS> {
     }
 }
 
-/// The place of the next newline. (The search begins with the whole word that this place is in. Before it there
-/// is no newline, because a row has more bytes than a word.)
+/// The place of the next newline. (The search begins with the word that this place is in. In that no newline is
+/// before the place: a row is longer than a word.)
 #[inline(always)]
 fn newline(words: &[[u8; WORD]], start: usize) -> usize {
     // Of a row's bytes capital letters and the newline alone are without this bit.
@@ -124,6 +126,7 @@ fn newline(words: &[[u8; WORD]], start: usize) -> usize {
         }
         let mut without;
         loop {
+            // (Never none: there is a newline at the end of what was read.)
             let Some(bytes) = words.get(next) else { return usize::MAX - 1 };
             without = !word(bytes) & bit;
             next = next.wrapping_add(1);
@@ -138,7 +141,7 @@ fn newline(words: &[[u8; WORD]], start: usize) -> usize {
             if words.as_flattened().get(place) == Some(&b'\n') {
                 return place;
             }
-            without &= if is_big_endian { Word::MAX >> 3 >> bits } else { without.wrapping_sub(1) };
+            without &= if is_big_endian { Word::MAX >> 1 >> bits } else { without.wrapping_sub(1) };
         }
     }
 }

@@ -317,7 +317,8 @@ fn what_is_no_row_is_told_before_its_end() {
 
 #[test]
 fn where_a_read_ends_changes_nothing() {
-    let tables: [(Family, &[u8]); 3] = [
+    let tables: [(Family, &[u8]); 4] = [
+        (Inet, b"header\n   0: 0100007F:1F90 0200007F:C001 011\n"),
         (Inet, b"header\n   0: 0100007F:1F90 0200007F:C001 01 x\n 123: 00000000:1F90 00000000:0000 0A\n"),
         (Inet, b"header\n   0: 0100007F:1F90 0200007F:C001 01 x\n 123: 00000000:1F90 00000000;0000 0A x\nx"),
         (Inet6, b"header\n2147483647: 00000000000000000000000001000000:1F90 00000000000000000000000001000000:C001 01 00000000:00000000\n"),
