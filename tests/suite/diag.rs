@@ -13,7 +13,7 @@ use crate::oracle::{self, Socket};
 
 // include/uapi/linux/inet_diag.h and sock_diag.h
 const TCPDIAG_GETSOCK: u16 = 18;
-const SOCK_DIAG_BY_FAMILY: u16 = 20;
+pub const SOCK_DIAG_BY_FAMILY: u16 = 20;
 
 /// struct inet_diag_sockid
 #[repr(C)]
@@ -122,13 +122,7 @@ type Outcome = (Vec<(Table, Socket)>, Result<bool, i32>);
 fn taken(datagram: &[u8], dump: Dump) -> Outcome {
     let mut sockets = Vec::new();
     let result = take(datagram, dump, |table, socket| {
-        let socket = Socket {
-            state: socket.state,
-            remote_is_zero: socket.remote_is_zero,
-            local_port: socket.local_port.number(),
-            remote_port: socket.remote_port.number(),
-        };
-        sockets.push((table, socket));
+        sockets.push((table, socket.into()));
     });
     (sockets, result)
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, UdpSocket};
 use std::process::{Command, Output};
 
-use crate::diag::{control, message, socket};
+use crate::diag::{SOCK_DIAG_BY_FAMILY, control, message, socket};
 use crate::program::{
     STATES, before_exec, counts, fails, in_namespace, nonzero, number, numbered, program,
     program_with_faults, report,
@@ -156,8 +156,6 @@ fn bad_datagrams() -> [(&'static str, Vec<u8>, &'static str); 14] {
         ("too-long", message(SOCK_DIAG_BY_FAMILY, 0, &too_long), "Message too long"),
     ]
 }
-
-const SOCK_DIAG_BY_FAMILY: u16 = 20;
 
 #[test]
 fn what_is_received_is_counted() {

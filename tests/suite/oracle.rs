@@ -1,7 +1,7 @@
 //! What the program must make of a table, written to be obviously right and nothing else.
 
 use network_connections::counts::State;
-use network_connections::row::HEAD;
+use network_connections::row::{self, HEAD};
 use network_connections::table::Family;
 
 /// What a row says of its socket.
@@ -11,6 +11,18 @@ pub struct Socket {
     pub remote_is_zero: bool,
     pub local_port: u16,
     pub remote_port: u16,
+}
+
+/// What the program makes of one.
+impl From<row::Socket> for Socket {
+    fn from(socket: row::Socket) -> Socket {
+        Socket {
+            state: socket.state,
+            remote_is_zero: socket.remote_is_zero,
+            local_port: socket.local_port.number(),
+            remote_port: socket.remote_port.number(),
+        }
+    }
 }
 
 /// The sockets of a table, or the number and the first bytes of the first line that isn't a row.

@@ -48,15 +48,7 @@ fn sockets_in<const WORDS: usize>(
         let room = rows.room();
         assert!(!room.is_empty());
         let read = piece.read(room).unwrap();
-        let taken = rows.take(read, |socket| {
-            sockets.push(Socket {
-                state: socket.state,
-                remote_is_zero: socket.remote_is_zero,
-                local_port: socket.local_port.number(),
-                remote_port: socket.remote_port.number(),
-            });
-        });
-        match taken {
+        match rows.take(read, |socket| sockets.push(socket.into())) {
             Err(line) => return Err((line.number, line.head.to_vec())),
             Ok(()) if read == 0 => return Ok(sockets),
             Ok(()) => {}

@@ -1,6 +1,7 @@
 //! The program with tables of all kinds, against the oracle. The library's own tests are of one machine alone;
 //! others have another order of bytes, or other words, of which the parser looks at one at a time.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use network_connections::counts::State;
@@ -13,15 +14,12 @@ use crate::rows::row;
 
 /// What the program has to count of them, in its order.
 fn counted(group: &str, sockets: impl Iterator<Item = Socket>) -> Vec<String> {
-    let states: Vec<State> = sockets.map(|socket| socket.state).collect();
-    let counted = State::BY_NUMBER.iter().filter_map(|state| {
-        let name = String::from_utf8_lossy(State::NAMES.get(*state as usize));
-        let number = states.iter().filter(|it| *it == state).count();
-        (number > 0).then(|| format!("{group}.{name} {number}"))
-    });
-    let mut counted: Vec<String> = counted.collect();
-    counted.sort();
-    counted
+    let mut numbers = BTreeMap::new();
+    for socket in sockets {
+        let state = String::from_utf8_lossy(State::NAMES.get(socket.state as usize));
+        *numbers.entry(state).or_insert(0) += 1;
+    }
+    numbers.into_iter().map(|(state, number)| format!("{group}.{state} {number}")).collect()
 }
 
 /// A table of so many rows that reads into a buffer have to cut it.
