@@ -9,15 +9,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* As in the program: bytes that are read and received at once, and the states up to CLOSING (tcp_states.h). */
-enum { PAGE = 4096, RECEIVE = 16384, STATES = 0xFFF };
+/* As in the program: bytes that are read or received at once, and the states up to CLOSING (tcp_states.h). */
+enum { BUFFER = 16384, STATES = 0xFFF };
 
-static _Alignas(struct nlmsghdr) char buffer[RECEIVE];
+static _Alignas(struct nlmsghdr) char buffer[BUFFER];
 
 static void read_all(const char *file) {
     int table = open(file, O_RDONLY);
     if (table < 0) _exit(1);
-    while (read(table, buffer, PAGE) > 0) {}
+    while (read(table, buffer, BUFFER) > 0) {}
     close(table);
 }
 
@@ -30,7 +30,7 @@ static void dump(int netlink, int type, const void *request, size_t length) {
     write(netlink, &message, message.header.nlmsg_len);
     /* The end of a dump is a message as well, behind those of sockets. */
     for (;;) {
-        ssize_t received = recv(netlink, buffer, RECEIVE, 0);
+        ssize_t received = recv(netlink, buffer, BUFFER, 0);
         if (received <= 0) _exit(1);
         struct nlmsghdr *header = (struct nlmsghdr *)buffer;
         for (; NLMSG_OK(header, received); header = NLMSG_NEXT(header, received)) {
