@@ -217,9 +217,8 @@ impl<'a> Options<'a> {
                 _ => options.path = Some(argument),
             }
         }
-        let path = options.path.unwrap_or(PROCFS);
-        if options.source == Source::Netlink && path != PROCFS {
-            options.wrong(Problem::NetlinkPath, path);
+        if options.source == Source::Netlink && options.procfs() != PROCFS {
+            options.wrong(Problem::NetlinkPath, options.procfs());
         }
         let ways = [options.format.is_some(), options.query, options.check];
         if ways.into_iter().filter(|&way| way).count() > 1 {
@@ -359,7 +358,7 @@ impl<'a> Options<'a> {
     }
 
     /// The procfs directory with the socket tables.
-    pub fn procfs(&self) -> &[u8] {
+    pub fn procfs(&self) -> &'a [u8] {
         self.path.unwrap_or(PROCFS)
     }
 
@@ -374,6 +373,7 @@ impl<'a> Options<'a> {
     }
 
     /// Whether this socket counts.
+    // Each socket is asked for, and ports mostly are not: then nothing is called.
     #[inline(always)]
     pub fn select(&self, socket: &Socket) -> bool {
         let [local, remote] = &self.ports;

@@ -96,7 +96,8 @@ impl<'a, const WORDS: usize> Rows<'a, WORDS> {
 
         // As a rule there is nothing to keep but a newline, because the kernel hands out whole rows.
         let bytes = Cell::from_mut(self.buffer.bytes()).as_slice_of_cells();
-        let kept = first(1 + HEAD, bytes.get(kept..end).unwrap_or_default());
+        let kept = bytes.get(kept..end).unwrap_or_default();
+        let kept = kept.get(..1 + HEAD).unwrap_or(kept);
         for (to, from) in bytes.iter().zip(kept) {
             to.set(from.get());
         }
@@ -144,9 +145,4 @@ fn newline(words: &[[u8; WORD]], start: usize) -> usize {
             without &= if is_big_endian { Word::MAX >> 1 >> bits } else { without.wrapping_sub(1) };
         }
     }
-}
-
-/// The first bytes of a slice, `most` at most.
-fn first<T>(most: usize, bytes: &[T]) -> &[T] {
-    bytes.get(..most).unwrap_or(bytes)
 }

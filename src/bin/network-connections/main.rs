@@ -100,7 +100,6 @@ fn count(options: &Options, environment: Strings, memory: &mut Memory) -> Result
     let Memory { buffer, request, counts, text } = memory;
     let ticks = options.seconds().map(Ticks::start);
     loop {
-        counts.clear();
         let is_by_netlink = match options.source {
             Source::Proc => false,
             Source::Netlink => true,
@@ -111,10 +110,7 @@ fn count(options: &Options, environment: Strings, memory: &mut Memory) -> Result
             Some(Err(errno)) if options.source == Source::Netlink => {
                 return Err(errno.told(&File::NETLINK, reader, text));
             }
-            _ => {
-                counts.clear();
-                procfs::count(options, buffer, counts, text)?;
-            }
+            _ => procfs::count(options, buffer, counts, text)?,
         }
         text.clear();
         let mut exit_status = 0;

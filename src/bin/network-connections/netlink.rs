@@ -13,7 +13,7 @@ use crate::system::{Open, SystemName};
 const IS_BUILT: bool =
     !cfg!(any(target_arch = "mips", target_arch = "mips64", target_arch = "powerpc"));
 
-/// Counts the sockets of this network namespace.
+/// Counts the sockets of this network namespace, from nothing.
 ///
 /// # Errors
 /// When the kernel doesn't tell all of them.
@@ -26,6 +26,7 @@ pub fn count(
     if !IS_BUILT || !diag::is_sound(SystemName::new().get()[1]) {
         return Err(Errno::NOT_SUPPORTED);
     }
+    counts.clear();
     let socket = Open::sock_diag()?;
     for dump in Dump::ALL {
         socket.send(request.ask(dump))?;

@@ -11,7 +11,7 @@ use crate::Buffer;
 use crate::errno::Errno;
 use crate::system::Open;
 
-/// Counts the sockets in the procfs directory that `options` name. A failure is told in `text`.
+/// Counts the sockets in the procfs directory that `options` name, from nothing. A failure is told in `text`.
 ///
 /// # Errors
 /// When a table can't be read, or isn't one. Only one that [is optional](Table::is_optional) may be
@@ -22,6 +22,7 @@ pub fn count(
     counts: &mut Counts,
     text: &mut Text,
 ) -> Result<(), Told> {
+    counts.clear();
     for &table in &Table::ALL {
         let file = File { directory: options.procfs(), path: table.file() };
         let open = match Open::file(&file) {
