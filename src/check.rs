@@ -3,19 +3,20 @@
 
 use crate::counts::{Counts, Key};
 use crate::decimal::integer;
+use crate::packed::pack;
 use crate::report;
 use crate::text::Text;
 use crate::words::{Words, split_once};
 
 /// The statuses of the guidelines. The number of one is the exit status.
-const STATUSES: Words = Words::new("OK WARNING CRITICAL UNKNOWN");
+const STATUSES: Words = Words("OK WARNING CRITICAL UNKNOWN");
 
 /// Nothing could be measured.
 pub(crate) const UNKNOWN: u8 = 3;
 
 /// Begins a plugin's line.
 pub(crate) fn begin(status: u8, text: &mut Text) {
-    text.fill(b"NETWORK-CONNECTIONS %A - ", &[STATUSES.get(status.into())], 0);
+    text.fill(pack!("NETWORK-CONNECTIONS %A - "), &[STATUSES.get(status.into())], 0);
 }
 
 /// Whether a number raises an alert, by a range `[@]start:end`: those outside it do, or with `@` those
@@ -91,17 +92,17 @@ pub fn compose(asked: &[Asked], counts: &Counts, text: &mut Text) -> u8 {
         if status == 0 && worst != 0 {
             continue;
         }
-        text.fill(b"%A%B is %N", &[before, asked.name], number);
+        text.fill(pack!("%A%B is %N"), &[before, asked.name], number);
         before = b", ";
         if let Some(range) = asked.ranges.get(usize::from(status).wrapping_sub(1)) {
             let (is_inside, bounds) = split_at_sign(range);
             let side: &[u8] = if is_inside { b"in" } else { b"out" };
             let zero: &[u8] = if split_once(bounds, b':').1.is_some() { b"" } else { b"0:" };
-            text.fill(b" (%Aside %B%C)", &[side, zero, bounds], 0);
+            text.fill(pack!(" (%Aside %B%C)"), &[side, zero, bounds], 0);
         }
     }
     text.push(b" |");
-    report::numbers(b" '%A'=%N;%B;%C;0;", asked, counts, text);
+    report::numbers(pack!(" '%A'=%N;%B;%C;0;"), asked, counts, text);
     text.push(b"\n");
     worst
 }

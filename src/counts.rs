@@ -18,7 +18,7 @@ macro_rules! states {
             pub const NUMBER: usize = [$($name),*].len();
 
             /// The names of all, in the order of the report.
-            pub const NAMES: Words = Words::new(concat!($($name, " ",)*).trim_ascii_end());
+            pub const NAMES: Words = Words(concat!($($name, " ",)*).trim_ascii_end());
 
             /// Every state, by its number.
             pub const BY_NUMBER: [State; State::NUMBER] = {
@@ -81,7 +81,7 @@ impl Group {
     };
 
     /// The names of all, in the same order.
-    pub const NAMES: Words = Words::new("tcp4 tcp6 udp4 udp6 tcp udp all");
+    pub const NAMES: Words = Words("tcp4 tcp6 udp4 udp6 tcp udp all");
 }
 
 /// Names one number: that of a group's sockets in one state, or in all of them.

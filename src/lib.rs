@@ -14,8 +14,9 @@
 //! 8. [`check`]: or held against thresholds;
 //! 9. [`message`]: what went wrong instead, as a line for a person or a monitor;
 //! 10. [`text`]: what those three compose, by filling in templates;
-//! 11. [`words`] and `decimal`: lists and numbers, as all of them need them;
-//! 12. [`swar`]: several bytes at once.
+//! 11. [`packed`]: these templates, which the compiler packs;
+//! 12. [`words`] and `decimal`: lists and numbers, as all of them need them;
+//! 13. [`swar`]: several bytes at once.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -33,6 +34,7 @@ pub mod report;
 pub mod check;
 pub mod message;
 pub mod text;
+pub mod packed;
 pub mod words;
 mod decimal;
 pub mod swar;

@@ -2,6 +2,7 @@
 
 use crate::check;
 use crate::options::{Problem, Usage};
+use crate::packed::{Packed, pack};
 use crate::report::Format;
 use crate::row::HEAD;
 use crate::rows::Line;
@@ -11,26 +12,26 @@ use crate::text::{SHOWN, Text};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reason<'a> {
     /// For the word and the number.
-    template: &'static [u8],
+    template: Packed,
     word: &'a [u8],
     number: u32,
 }
 
 impl<'a> Reason<'a> {
     /// A system call failed, for this reason.
-    pub const fn words(words: &'static [u8]) -> Reason<'static> {
+    pub const fn words(words: Packed) -> Reason<'static> {
         Reason { template: words, word: b"", number: 0 }
     }
 
     /// A system call failed with an error number that nobody has put into words.
     pub const fn number(number: u32) -> Reason<'static> {
-        Reason { template: b"Unknown error %N", word: b"", number }
+        Reason { template: pack!("Unknown error %N"), word: b"", number }
     }
 
     /// This line isn't a socket row.
     pub const fn not_a_row(line: Line<'a>) -> Reason<'a> {
         Reason {
-            template: b"line %N is not a socket row: '%A'",
+            template: pack!("line %N is not a socket row: '%A'"),
             word: line.head,
             number: line.number,
         }
@@ -96,15 +97,16 @@ impl Reader {
 /// Composes the message for a command line that makes no sense.
 pub fn usage(Usage { problem, word }: Usage, reader: Reader, text: &mut Text) -> Told {
     reader.begin(text);
-    text.fill(Problem::TEMPLATES.get(problem as usize), &[word, Format::NAMES.text.as_bytes()], 0);
-    text.push(concat!("; see '", env!("CARGO_PKG_NAME"), " --help'\n").as_bytes());
+    let values: &[&[u8]] = &[word, Format::NAMES.0.as_bytes()];
+    text.fill(Problem::TEMPLATES.part(problem as usize), values, 0);
+    text.fill(pack!(concat!("; see '", env!("CARGO_PKG_NAME"), " --help'\n")), &[], 0);
     Told { exit_status: reader.exit_status(2) }
 }
 
 /// Composes the message for a file that can't be read, understood or written.
 pub fn failure(file: &File, reason: &Reason, reader: Reader, text: &mut Text) -> Told {
     reader.begin(text);
-    text.fill(b"%A%B: ", &[file.directory, file.path], 0);
+    text.fill(pack!("%A%B: "), &[file.directory, file.path], 0);
     text.fill(reason.template, &[reason.word], reason.number);
     text.push(b"\n");
     Told { exit_status: reader.exit_status(1) }

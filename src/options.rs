@@ -8,6 +8,7 @@ use crate::check::{Asked, alerts};
 use crate::counts::{Group, Key, State};
 use crate::decimal::natural;
 use crate::message::Reader;
+use crate::packed::{Packed, pack};
 use crate::report::Format;
 use crate::row::{Port, Socket};
 use crate::text::Text;
@@ -82,7 +83,7 @@ pub enum Source {
 
 impl Source {
     /// Their names.
-    pub const NAMES: Words = Words::new("proc netlink auto");
+    pub const NAMES: Words = Words("proc netlink auto");
 }
 
 /// A day.
@@ -107,10 +108,11 @@ macro_rules! problems {
             $($(#[$doc])* $problem,)*
         }
 
+        /// What a message says of each, with tabs between them, and `%A` for the word that has the problem.
+        pub(crate) const PROBLEMS: &str = concat!($($template, "\t"),*);
+
         impl Problem {
-            /// What a message says of each, a line each, with `%A` for the word that has the problem.
-            pub(crate) const TEMPLATES: Words =
-                Words::lines(concat!($($template, "\n"),*));
+            pub(crate) const TEMPLATES: Packed = pack!(PROBLEMS);
         }
     };
 }
@@ -140,8 +142,8 @@ problems! {
     Conflict "only one of --format, --query and --warning/--critical may be used"
 }
 
-/// What `--help` shows. It is the table of the options as well, which has them at these columns.
-const HELP: &str = concat!(
+/// What `--help` shows. The table of the options is made of it, which has them at these columns.
+pub(crate) const HELP: &str = concat!(
     "Usage: ",
     env!("CARGO_PKG_NAME"),
     " [OPTIONS] [PATH]
@@ -179,25 +181,51 @@ struct Definition {
 
 /// The option of this name, which is short or has the second of its dashes.
 fn find(name: &[u8]) -> Option<Definition> {
-    let mut rest = Some(HELP.as_bytes());
+    let mut rest = Some(&OPTIONS[..]);
     while let Some(text) = rest {
-        let line;
-        (line, rest) = split_once(text, b'\n');
-        let [b' ', b' ', dash, short, _, _, b'-', option @ ..] = line else { continue };
-        let (long, value) = split_once(option, b' ');
-        let letter = match dash {
-            b'-' => *short,
-            _ => long.get(1)? & !(b'a' - b'A'),
-        };
-        if name == long || name == from_ref(short) && *dash == b'-' {
-            return Some(Definition {
-                letter,
-                takes_value: value.is_some_and(|value| !value.starts_with(b" ")),
-            });
+        let option;
+        (option, rest) = split_once(text, b'\n');
+        let [dash, letter, long @ ..] = option else { break };
+        let (long, value) = split_once(long, b' ');
+        if name == long || name == from_ref(letter) && *dash == b'-' {
+            return Some(Definition { letter: *letter, takes_value: value.is_some() });
         }
     }
     None
 }
+
+/// Every option as the help has it, a line each: a dash if it has a short name; the letter; the long name without
+/// its first dash; and a blank if it takes a value.
+const OPTIONS: [u8; COLUMNS.1] = *COLUMNS.0.first_chunk().unwrap();
+
+const COLUMNS: ([u8; HELP.len()], usize) = {
+    let mut options = [0; HELP.len()];
+    let mut length = 0;
+    let mut rest = HELP.as_bytes();
+    while let [_, behind @ ..] = rest {
+        if let [b'\n', b' ', b' ', dash, letter, _, _, b'-', long @ ..] = rest {
+            options[length] = *dash;
+            options[length + 1] =
+                if *dash == b'-' { *letter } else { long[1].to_ascii_uppercase() };
+            length += 2;
+            let mut long = long;
+            while let [byte @ (b'-' | b'a'..=b'z'), behind @ ..] = long {
+                options[length] = *byte;
+                length += 1;
+                long = behind;
+            }
+            // Two blanks are before what is said of an option, and one is before its value.
+            if let [b' ', b'A'..=b'Z', ..] = long {
+                options[length] = b' ';
+                length += 1;
+            }
+            options[length] = b'\n';
+            length += 1;
+        }
+        rest = behind;
+    }
+    (options, length)
+};
 
 impl<'a> Options<'a> {
     /// Reads a command line, without the program's name. Options and PATH come in any order, and `--`
@@ -394,11 +422,11 @@ fn admits(ports: &Ports, port: Port) -> bool {
 pub fn help(text: &mut Text) {
     const STATES: (&[u8], &[u8]) = State::NAMES.halves(State::NUMBER / 2);
     const VALUES: &[&[u8]] =
-        &[Format::NAMES.text.as_bytes(), Group::NAMES.text.as_bytes(), STATES.0, STATES.1];
-    text.fill(HELP.as_bytes(), VALUES, 0);
+        &[Format::NAMES.0.as_bytes(), Group::NAMES.0.as_bytes(), STATES.0, STATES.1];
+    text.fill(pack!(HELP), VALUES, 0);
 }
 
 /// Composes what `--version` shows.
 pub fn version(text: &mut Text) {
-    text.push(concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"), "\n").as_bytes());
+    text.fill(pack!(concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"), "\n")), &[], 0);
 }

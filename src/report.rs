@@ -5,6 +5,7 @@
 
 use crate::check::Asked;
 use crate::counts::{Counts, Group, State};
+use crate::packed::{Packed, pack};
 use crate::table::Table;
 use crate::text::Text;
 use crate::words::Words;
@@ -16,8 +17,8 @@ pub struct Format {
     groups: usize,
     /// Whether it tells the [`Origin`].
     pub has_origin: bool,
-    /// The parts that the macro names, with tabs between them.
-    parts: &'static str,
+    /// The parts that the macro names.
+    parts: Packed,
 }
 
 /// Makes a [`Format`]: what stands at the start; for each group, before its states, for each state, and
@@ -47,8 +48,12 @@ macro_rules! format {
         pub const FORMAT: $crate::report::Format = $crate::report::Format {
             groups: $groups,
             has_origin: $has_origin,
-            parts: concat!($start, "\t", $group, "\t", $state, "\t", $group_end, "\t", $end),
+            parts: $crate::packed::pack!(TEMPLATES),
         };
+
+        /// With tabs between them.
+        pub(crate) const TEMPLATES: &str =
+            concat!($start, "\t", $group, "\t", $state, "\t", $group_end, "\t", $end);
     };
 }
 use format;
@@ -56,8 +61,8 @@ use format;
 /// Makes modules of the files with a format, and the lists of the formats and of their names.
 macro_rules! formats {
     ($default:ident $($name:ident)*) => {
-        mod $default;
-        $(mod $name;)*
+        pub(crate) mod $default;
+        $(pub(crate) mod $name;)*
 
         impl Format {
             /// Every format, the default first.
@@ -67,7 +72,7 @@ macro_rules! formats {
 
             /// Their names.
             pub const NAMES: Words =
-                Words::new(concat!(stringify!($default), $(" ", stringify!($name)),*));
+                Words(concat!(stringify!($default), $(" ", stringify!($name)),*));
         }
     };
 }
@@ -100,8 +105,7 @@ pub(crate) const CAPACITY: usize = {
 /// Composes the counts in this format.
 pub fn compose(format: &Format, counts: &Counts, origin: &Origin, text: &mut Text) {
     let mut fill = |part, values: &[&[u8]; 7], number| {
-        let parts = Words { text: format.parts, separator: b'\t' };
-        text.fill(parts.get(part), values, number);
+        text.fill(format.parts.part(part), values, number);
     };
     let comma = |left| -> &[u8] { if left > 1 { b"," } else { b"" } };
     let mut values: [&[u8]; 7] = [b"", b"", b"", b"", origin.host, origin.interval, b""];
@@ -122,7 +126,7 @@ pub fn compose(format: &Format, counts: &Counts, origin: &Origin, text: &mut Tex
 }
 
 /// Composes the numbers that are asked for, each as this template has it.
-pub(crate) fn numbers(template: &[u8], asked: &[Asked], counts: &Counts, text: &mut Text) {
+pub(crate) fn numbers(template: Packed, asked: &[Asked], counts: &Counts, text: &mut Text) {
     for asked in asked {
         let values = [asked.name, asked.ranges[0], asked.ranges[1]];
         text.fill(template, &values, counts.number(asked.key));
@@ -131,5 +135,5 @@ pub(crate) fn numbers(template: &[u8], asked: &[Asked], counts: &Counts, text: &
 
 /// Composes the numbers that are asked for, one a line.
 pub fn query(asked: &[Asked], counts: &Counts, text: &mut Text) {
-    numbers(b"%N\n", asked, counts, text);
+    numbers(pack!("%N\n"), asked, counts, text);
 }

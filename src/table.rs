@@ -26,7 +26,7 @@ impl Table {
 
     /// The file's name under the procfs directory (or under a process's directory in it).
     pub fn file(self) -> &'static [u8] {
-        Words::new("/net/tcp /net/tcp6 /net/udp /net/udp6").get(self as usize)
+        Words("/net/tcp /net/tcp6 /net/udp /net/udp6").get(self as usize)
     }
 
     pub const fn family(self) -> Family {

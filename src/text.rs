@@ -6,6 +6,7 @@ use core::slice::from_ref;
 use heapless::Vec;
 use ufmt::{uWrite, uwrite};
 
+use crate::packed::{NUMBER, PAIRS, Packed};
 use crate::{message, report};
 
 /// The longest text that the program composes.
@@ -41,21 +42,21 @@ impl Text {
 
     /// Appends a template: what stands in it, and for `%A` the first of the values, for `%B` the second, and
     /// so on. A small letter is for the value in small letters; `%N`, and any other, is the number.
-    pub(crate) fn fill(&mut self, template: &[u8], values: &[&[u8]], number: u32) {
-        let mut rest = template;
-        while let [byte, behind @ ..] = rest {
-            rest = behind;
-            let [letter, behind @ ..] = rest else { return self.push(from_ref(byte)) };
-            if *byte != b'%' {
-                self.push(from_ref(byte));
-                continue;
-            }
-            rest = behind;
-            match values.get(usize::from(letter & 0x1f).wrapping_sub(1)) {
-                Some(value) => self.quote(value, letter & 0x20),
-                None => {
+    pub(crate) fn fill(&mut self, template: Packed, values: &[&[u8]], number: u32) {
+        for byte in template.0 {
+            match byte {
+                0x80.. => {
+                    let pair = PAIRS.get(usize::from(byte & 0x7f)).map_or(&[][..], |pair| pair);
+                    self.fill(Packed(pair), values, number);
+                }
+                &NUMBER => {
                     let Ok(()) = uwrite!(self, "{}", number);
                 }
+                1..NUMBER | 0x11..0x18 => {
+                    let place = usize::from(byte & 7).wrapping_sub(1);
+                    self.quote(values.get(place).copied().unwrap_or_default(), (byte & 0x10) << 1);
+                }
+                _ => self.push(from_ref(byte)),
             }
         }
     }

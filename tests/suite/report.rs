@@ -3,6 +3,7 @@
 use network_connections::counts::{Counts, Group, Key, State};
 use network_connections::message::{self, File, Reader, Reason, Told};
 use network_connections::options::{Problem, Usage};
+use network_connections::packed::pack;
 use network_connections::report::{self, Format, Origin};
 use network_connections::row::HEAD;
 use network_connections::rows::Line;
@@ -148,13 +149,13 @@ fn messages_name_what_and_where() {
     let cases = [
         (
             file,
-            Reason::words(b"Permission denied"),
+            Reason::words(pack!("Permission denied")),
             "network-connections: /proc/net/tcp: Permission denied\n",
         ),
         (file, Reason::number(132), "network-connections: /proc/net/tcp: Unknown error 132\n"),
         (
             File::STANDARD_OUTPUT,
-            Reason::words(b"No space left on device"),
+            Reason::words(pack!("No space left on device")),
             "network-connections: standard output: No space left on device\n",
         ),
         (
@@ -170,7 +171,7 @@ fn messages_name_what_and_where() {
         ),
         (
             File { directory: b"/a\nb", path: b"/net/udp6" },
-            Reason::words(b"Is a directory"),
+            Reason::words(pack!("Is a directory")),
             "network-connections: /a\\x0ab/net/udp6: Is a directory\n",
         ),
     ];

@@ -1,8 +1,8 @@
 //! Why a system call failed.
 
 use network_connections::message::{self, File, Reader, Reason, Told};
+use network_connections::packed::{Packed, pack};
 use network_connections::text::Text;
-use network_connections::words::Words;
 
 /// An error number. The numbers differ between architectures.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl Errno {
 
     fn reason(self) -> Reason<'static> {
         match NUMBERS.iter().position(|&number| usize::from(number) == self.0) {
-            Some(place) => Reason::words(WORDS.get(place)),
+            Some(place) => Reason::words(WORDS.part(place)),
             None => Reason::number(self.0 as u32),
         }
     }
@@ -38,7 +38,7 @@ macro_rules! words {
     ($not_regular:literal $($number:ident $words:literal)*) => {
         static NUMBERS: &[u16] =
             &[Errno::NOT_REGULAR.0 as u16, $(libc::$number as u16),*];
-        const WORDS: Words = Words::lines(concat!($not_regular, $("\n", $words),*));
+        const WORDS: Packed = pack!(concat!($not_regular, $("\t", $words),*));
     };
 }
 
