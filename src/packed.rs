@@ -1,14 +1,14 @@
 //! Templates of text at little more than half their size, by byte pair encoding (Philip Gage, "A New Algorithm
 //! for Data Compression", 1994): a byte from 0x80 on stands for two others, which may be such bytes again.
 //!
-//! The compiler packs them, with the pairs that are most frequent in all of them. They are unpacked as a
-//! [text](crate::text) is filled in with them.
+//! The compiler packs them, by the pairs that are most frequent in the longest. They are unpacked as they are
+//! [filled in](crate::text::Text).
 
 // What could panic here is run by the compiler, which then says so.
 #![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
+use crate::options;
 use crate::words::part;
-use crate::{options, report};
 
 /// A template, or several with tabs between them.
 ///
@@ -54,8 +54,8 @@ pub const fn packed<const LENGTH: usize>(template: &str) -> ([u8; LENGTH], usize
 /// What the bytes from 0x80 on stand for.
 pub(crate) static PAIRS: [[u8; 2]; 128] = {
     /// The texts in which pairs are counted.
-    const TEXTS: [&str; 3] = [options::HELP, options::PROBLEMS, report::collectd::TEMPLATES];
-    const LENGTH: usize = TEXTS[0].len() + TEXTS[1].len() + TEXTS[2].len();
+    const TEXTS: [&str; 2] = [options::HELP, options::PROBLEMS];
+    const LENGTH: usize = TEXTS[0].len() + TEXTS[1].len();
 
     let mut bytes = [0; LENGTH];
     let mut length = 0;
@@ -74,10 +74,11 @@ pub(crate) static PAIRS: [[u8; 2]; 128] = {
     pairs
 };
 
-/// Copies a template behind so many bytes, with a byte for each of its places, and gives the new length.
+/// Copies a template behind so many bytes, with one byte for each of its places, and gives the new length.
 const fn copy(template: &str, bytes: &mut [u8], mut length: usize) -> usize {
     let mut rest = template.as_bytes();
     while let [byte, behind @ ..] = rest {
+        assert!(byte.is_ascii(), "a byte of another kind would stand for a pair");
         (bytes[length], rest) = match (rest, behind) {
             ([b'%', ..], [b'N', behind @ ..]) => (NUMBER, behind),
             ([b'%', ..], [letter, behind @ ..]) => ((*letter & 7) | ((*letter & 0x20) / 2), behind),

@@ -48,12 +48,10 @@ macro_rules! format {
         pub const FORMAT: $crate::report::Format = $crate::report::Format {
             groups: $groups,
             has_origin: $has_origin,
-            parts: $crate::packed::pack!(TEMPLATES),
+            parts: $crate::packed::pack!(concat!(
+                $start, "\t", $group, "\t", $state, "\t", $group_end, "\t", $end
+            )),
         };
-
-        /// With tabs between them.
-        pub(crate) const TEMPLATES: &str =
-            concat!($start, "\t", $group, "\t", $state, "\t", $group_end, "\t", $end);
     };
 }
 use format;
@@ -61,8 +59,8 @@ use format;
 /// Makes modules of the files with a format, and the lists of the formats and of their names.
 macro_rules! formats {
     ($default:ident $($name:ident)*) => {
-        pub(crate) mod $default;
-        $(pub(crate) mod $name;)*
+        mod $default;
+        $(mod $name;)*
 
         impl Format {
             /// Every format, the default first.

@@ -12,6 +12,7 @@ mod netlink;
 mod options;
 mod oracle;
 mod output;
+mod packed;
 mod ports;
 mod program;
 mod report;
