@@ -30,7 +30,8 @@ impl Words {
     }
 }
 
-/// The part of this number, from 0 on, of a text with such bytes between its parts; an empty one behind the last.
+/// The part of this number, from 0 on, of a text with such bytes between its parts; an empty one behind the
+/// last.
 #[inline(never)]
 pub(crate) fn part(text: &[u8], separator: u8, number: usize) -> &[u8] {
     let mut rest = text;
