@@ -198,6 +198,7 @@ fn find(name: &[u8]) -> Option<Definition> {
 /// its first dash; and a blank if it takes a value.
 const OPTIONS: [u8; COLUMNS.1] = *COLUMNS.0.first_chunk().unwrap();
 
+/// These, with room behind them, and how many bytes they are.
 const COLUMNS: ([u8; HELP.len()], usize) = {
     let mut options = [0; HELP.len()];
     let mut length = 0;

@@ -41,10 +41,11 @@ impl Text {
     }
 
     /// Appends a template: what stands in it, and for `%A` the first of the values, for `%B` the second, and
-    /// so on. A small letter is for the value in small letters; `%N`, and any other, is the number.
+    /// so on. A small letter is for the value in small letters; `%N` is the number.
     pub(crate) fn fill(&mut self, template: Packed, values: &[&[u8]], number: u32) {
         for byte in template.0 {
             match byte {
+                // (Of the pair no byte stands for this one again: it was packed after them.)
                 0x80.. => {
                     let pair = PAIRS.get(usize::from(byte & 0x7f)).map_or(&[][..], |pair| pair);
                     self.fill(Packed(pair), values, number);
