@@ -81,8 +81,13 @@ const fn copy(template: &str, bytes: &mut [u8], mut length: usize) -> usize {
         assert!(byte.is_ascii(), "a byte of another kind would stand for a pair");
         (bytes[length], rest) = match (rest, behind) {
             ([b'%', ..], [b'N', behind @ ..]) => (NUMBER, behind),
-            ([b'%', ..], [letter, behind @ ..]) => ((*letter & 7) | ((*letter & 0x20) / 2), behind),
-            _ => (*byte, behind),
+            ([b'%', ..], [letter @ (b'A'..=b'G' | b'a'..=b'g'), behind @ ..]) => {
+                ((*letter & 7) | ((*letter & 0x20) / 2), behind)
+            }
+            _ => {
+                assert!(*byte != b'%', "there is no such place");
+                (*byte, behind)
+            }
         };
         length += 1;
     }
