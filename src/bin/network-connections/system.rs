@@ -107,6 +107,18 @@ impl Name {
     }
 }
 
+/// Makes a system call on a file, which is its second argument, behind the directory that a name begins in.
+///
+/// # Safety
+/// As for that system call, whose other arguments are these.
+#[inline(never)]
+unsafe fn call_at(number: c_long, file: &File, a: usize, b: usize) -> Result<usize, Errno> {
+    let mut name = Name::new();
+    let name = name.of(file)?;
+    // SAFETY: the name outlives the call; the caller vouches for the rest.
+    unsafe { call(number, HERE, name, a, b) }
+}
+
 const HERE: usize = libc::AT_FDCWD as usize;
 
 /// An open file, closed when dropped.
@@ -127,10 +139,8 @@ impl Open {
 
     fn with(file: &File, flags: c_int) -> Result<Open, Errno> {
         let flags = flags | libc::O_LARGEFILE;
-        let mut name = Name::new();
-        let name = name.of(file)?;
-        // SAFETY: the name outlives the call.
-        unsafe { call(libc::SYS_openat, HERE, name, flags as usize, 0o644) }.map(Open)
+        // SAFETY: it takes numbers.
+        unsafe { call_at(libc::SYS_openat, file, flags as usize, 0o644) }.map(Open)
     }
 
     /// Locks the file until it is closed, unless another process has it locked ([`Errno::AGAIN`]).
@@ -185,21 +195,19 @@ impl Drop for Open {
 
 /// Gives a file the name of another, which is gone then.
 pub fn rename(file: &File, other: &File) -> Result<usize, Errno> {
-    let (mut from, mut to) = (Name::new(), Name::new());
-    let (from, to) = (from.of(file)?, to.of(other)?);
     #[cfg(not(target_arch = "riscv64"))]
     const RENAME: c_long = libc::SYS_renameat;
     #[cfg(target_arch = "riscv64")]
     const RENAME: c_long = libc::SYS_renameat2;
-    // SAFETY: the names outlive the call.
-    unsafe { call(RENAME, HERE, from, HERE, to) }
+    let mut name = Name::new();
+    let name = name.of(other)?;
+    // SAFETY: the name outlives the call.
+    unsafe { call_at(RENAME, file, HERE, name) }
 }
 
 pub fn unlink(file: &File) -> Result<usize, Errno> {
-    let mut name = Name::new();
-    let name = name.of(file)?;
-    // SAFETY: the name outlives the call.
-    unsafe { call(libc::SYS_unlinkat, HERE, name, 0, 0) }
+    // SAFETY: it takes numbers.
+    unsafe { call_at(libc::SYS_unlinkat, file, 0, 0) }
 }
 
 /// Whether this is a regular file. (A symbolic link isn't, whatever it leads to.)
@@ -211,16 +219,20 @@ pub fn is_regular(file: &File) -> Result<bool, Errno> {
         } else {
             16
         };
-    let mut name = Name::new();
-    let name = name.of(file)?;
+    /// fstatat64 (asm/unistd.h), which not every target has in the libc crate.
+    #[cfg(target_pointer_width = "32")]
+    const STAT: c_long = match () {
+        () if cfg!(target_arch = "arm") => 327,
+        () if cfg!(target_arch = "mips") => 4293,
+        () if cfg!(target_arch = "powerpc") => 291,
+        () => 300,
+    };
+    #[cfg(target_pointer_width = "64")]
+    const STAT: c_long = libc::SYS_newfstatat;
     let mut stat = [MaybeUninit::<u32>::uninit(); 64];
     let address = stat.as_mut_ptr() as usize;
-    #[cfg(target_pointer_width = "32")]
-    // SAFETY: the name outlives the call, and no machine's stat64 has more than 256 bytes.
-    unsafe { call(libc::SYS_lstat64, name, address, 0, 0) }?;
-    #[cfg(target_pointer_width = "64")]
-    // SAFETY: as above, for stat.
-    unsafe { call(libc::SYS_newfstatat, HERE, name, address, libc::AT_SYMLINK_NOFOLLOW as usize) }?;
+    // SAFETY: no machine's stat or stat64 has more than 256 bytes.
+    unsafe { call_at(STAT, file, address, libc::AT_SYMLINK_NOFOLLOW as usize) }?;
     // SAFETY: the kernel has put the mode there.
     let mode = unsafe { stat[MODE / size_of::<u32>()].assume_init() };
     Ok(mode & libc::S_IFMT == libc::S_IFREG)
