@@ -141,7 +141,8 @@ pub fn no_namespace(test: &str, error: &io::Error) {
 }
 
 /// Moves this process to new namespaces of these kinds: as root, or as anybody by being root in a new
-/// user namespace. Nothing is allocated, because it is called between fork and exec.
+/// user namespace. That has to know its root when the others are made: whose the tables of conntrack are
+/// isn't changed later. Nothing is allocated, because it is called between fork and exec.
 pub fn unshare(kinds: libc::c_int) -> libc::c_int {
     // SAFETY: it has no preconditions.
     let unshare = |flags| unsafe { libc::unshare(flags) };
@@ -152,7 +153,7 @@ pub fn unshare(kinds: libc::c_int) -> libc::c_int {
     if unshare(kinds) == 0 {
         return 0;
     }
-    if unshare(libc::CLONE_NEWUSER | kinds) != 0 {
+    if unshare(libc::CLONE_NEWUSER) != 0 {
         return -1;
     }
     let mut map = [0; 32];
@@ -169,6 +170,7 @@ pub fn unshare(kinds: libc::c_int) -> libc::c_int {
     write(c"/proc/self/setgroups", format_args!("deny"))
         .min(write(c"/proc/self/gid_map", format_args!("0 {group} 1")))
         .min(write(c"/proc/self/uid_map", format_args!("0 {user} 1")))
+        .min(unshare(kinds))
 }
 
 /// Runs it to its end, which must be a success, and gives what it printed.
