@@ -1,6 +1,5 @@
-//! How many sockets of each table are in each state.
+//! How many connections there are of each group, by state and status.
 
-use crate::table::Table;
 use crate::words::{Words, split_once};
 
 /// Makes the enum of the states, and their names and numbers, of one table.
@@ -55,109 +54,160 @@ impl State {
     }
 }
 
-/// What the report counts together: a table alone, or a sum of tables, which are these two and those
-/// between them in the order of [`Table`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Group {
-    pub first: Table,
-    pub last: Table,
+/// What is counted, and how it is divided: into groups, with the same numbers in each.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// The names of the groups, in the order of the report.
+    pub groups: Words,
+    /// How many there are.
+    pub length: usize,
+    /// The names of a group's numbers, in the order of the report.
+    pub numbers: Words,
+    /// How many there are.
+    pub width: usize,
+    /// Where those begin whose sum is that of the group, and where they end.
+    summed: [usize; 2],
 }
 
-impl Group {
-    /// Every group, in the order of the report: the tables, then the sums.
-    pub const ALL: [Group; 7] = {
-        const fn group(first: Table, last: Table) -> Group {
-            Group { first, last }
-        }
-        [
-            group(Table::Tcp4, Table::Tcp4),
-            group(Table::Tcp6, Table::Tcp6),
-            group(Table::Udp4, Table::Udp4),
-            group(Table::Udp6, Table::Udp6),
-            group(Table::Tcp4, Table::Tcp6),
-            group(Table::Udp4, Table::Udp6),
-            group(Table::Tcp4, Table::Udp6),
-        ]
+impl Subject {
+    /// Sockets, by [`Table`](crate::table::Table) and [`State`].
+    pub const SOCKETS: Subject = Subject {
+        groups: Words("tcp4 tcp6 udp4 udp6 tcp udp all"),
+        length: 7,
+        numbers: State::NAMES,
+        width: State::NUMBER,
+        summed: [0, State::NUMBER],
     };
 
-    /// The names of all, in the same order.
-    pub const NAMES: Words = Words("tcp4 tcp6 udp4 udp6 tcp udp all");
+    /// Tracked connections, by protocol, IP version, and labels: the states of TCP (`tcp_conntrack_names` in
+    /// net/netfilter/nf_conntrack_proto_tcp.c) and the statuses. The last group is the table as such, which alone has
+    /// the last four numbers.
+    pub const CONNTRACK: Subject = Subject {
+        groups: Words("tcp4 tcp6 udp4 udp6 other4 other6 tcp udp other all table"),
+        length: TABLE + 1,
+        numbers: Words(concat!(
+            "NONE SYN_SENT SYN_RECV ESTABLISHED FIN_WAIT CLOSE_WAIT LAST_ACK TIME_WAIT CLOSE SYN_SENT2 UNKNOWN ",
+            "UNREPLIED REPLIED ASSURED OFFLOAD HW_OFFLOAD ",
+            "entries limit percent replied_percent"
+        )),
+        width: NUMBERS,
+        summed: [STATES, LABELS],
+    };
+
+    pub fn of(conntrack: bool) -> &'static Subject {
+        if conntrack { &Subject::CONNTRACK } else { &Subject::SOCKETS }
+    }
 }
 
-/// Names one number: that of a group's sockets in one state, or in all of them.
+/// Of the numbers of a tracked connection's group, how many are TCP's states, how many these and the statuses, and
+/// how many there are.
+pub const STATES: usize = 11;
+pub const LABELS: usize = 16;
+const NUMBERS: usize = 20;
+
+/// The place of the table among the groups.
+pub const TABLE: usize = 10;
+
+/// The groups that are no sums, which have counters.
+const COUNTED: usize = 7;
+
+/// Which of these each group of sockets, and of tracked connections, is the sum of: the first, and the one behind the
+/// last.
+const SUMS: [[[u8; 2]; TABLE + 1]; 2] = [
+    [[0, 1], [1, 2], [2, 3], [3, 4], [0, 2], [2, 4], [0, 4], [0, 0], [0, 0], [0, 0], [0, 0]],
+    [[0, 1], [1, 2], [2, 3], [3, 4], [4, 5], [5, 6], [0, 2], [2, 4], [4, 6], [0, 6], [6, 7]],
+];
+
+/// Names one number: one of a group's, or the sum of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key {
-    /// Its place in [`Group::ALL`].
+    /// The place of its group in [`Subject::groups`].
     group: u8,
-    /// Its place in [`State::NAMES`], or [`State::NUMBER`] for the sum of all.
-    state: u8,
+    /// Its place in [`Subject::numbers`], or [`SUM`].
+    number: u8,
 }
+
+/// Stands for the sum of a group's numbers.
+pub const SUM: usize = 0xff;
 
 impl Key {
-    /// How many there are.
-    pub const NUMBER: usize = Group::ALL.len() * (State::NUMBER + 1);
+    /// How many there are of sockets, and at most are asked for at once.
+    pub const NUMBER: usize = Subject::SOCKETS.length * (Subject::SOCKETS.width + 1);
+
+    /// That of no number.
+    pub const NONE: Key = Key { group: 0, number: 0 };
 
     /// Reads `GROUP.STATE`, or `GROUP`.
-    pub fn parse(name: &[u8]) -> Option<Key> {
-        let (group, state) = split_once(name, b'.');
-        let group = Group::NAMES.position(group, Group::ALL.len())? as u8;
-        let state = match state {
-            Some(state) => State::NAMES.position(state, State::NUMBER)?,
-            None => State::NUMBER,
+    pub fn parse(subject: &Subject, name: &[u8]) -> Option<Key> {
+        let (group, number) = split_once(name, b'.');
+        let group = subject.groups.position(group, subject.length)?;
+        let number = match number {
+            Some(number) => subject.numbers.position(number, subject.width)?,
+            None => SUM,
         };
-        Some(Key { group, state: state as u8 })
+        // (The table has no sum.)
+        let is_of_table = (LABELS..NUMBERS).contains(&number);
+        let key = Key { group: group as u8, number: number as u8 };
+        (is_of_table == (group == TABLE)).then_some(key)
+    }
+
+    /// Whether it is one of the table's.
+    pub fn is_of_table(self) -> bool {
+        usize::from(self.group) == TABLE
     }
 }
 
-/// One counter for each state of each table. All of them saturate: at [`u32::MAX`] sockets, which no
+/// A counter for each number of each group that is no sum. All of them saturate: at [`u32::MAX`] connections, which no
 /// Linux system has memory for, they stay there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Counts([Counters; Table::ALL.len()]);
-
-/// Those of a table.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Counters([u32; State::NUMBER]);
-
-impl Counters {
-    /// Counts `sockets` more in `state`.
-    pub fn add(&mut self, state: State, sockets: u32) {
-        if let Some(counter) = self.0.get_mut(state as usize) {
-            *counter = counter.saturating_add(sockets);
-        }
-    }
+pub struct Counts {
+    /// Whether they are of tracked connections, and not of sockets. (A reference to the subject isn't zero: then all of
+    /// this would be in the file.)
+    pub conntrack: bool,
+    /// Whether the numbers of the table are known.
+    pub has_table: bool,
+    counters: [u32; NUMBERS * COUNTED],
 }
 
 impl Counts {
-    /// Those of no sockets.
-    pub const NONE: Counts = Counts([const { Counters([0; State::NUMBER]) }; Table::ALL.len()]);
+    /// Those of nothing.
+    pub const NONE: Counts =
+        Counts { conntrack: false, has_table: false, counters: [0; NUMBERS * COUNTED] };
 
-    pub fn clear(&mut self) {
-        self.0.iter_mut().for_each(|of| of.0.iter_mut().for_each(|counter| *counter = 0));
+    /// Begins to count.
+    pub fn clear(&mut self, conntrack: bool) {
+        self.conntrack = conntrack;
+        self.has_table = false;
+        self.counters.iter_mut().for_each(|counter| *counter = 0);
     }
 
-    /// Those of a table.
-    pub fn of(&mut self, table: Table) -> &mut Counters {
-        let [tcp4, tcp6, udp4, udp6] = &mut self.0;
-        match table {
-            Table::Tcp4 => tcp4,
-            Table::Tcp6 => tcp6,
-            Table::Udp4 => udp4,
-            Table::Udp6 => udp6,
+    pub fn subject(&self) -> &'static Subject {
+        Subject::of(self.conntrack)
+    }
+
+    /// Counts so many more of this number of a group, which is no sum, both given by their places. (One that isn't
+    /// there is not counted.)
+    #[inline(always)]
+    pub fn add(&mut self, group: usize, number: usize, more: u32) {
+        let place = group.wrapping_mul(NUMBERS).wrapping_add(number);
+        if let Some(counter) = self.counters.get_mut(place) {
+            *counter = counter.saturating_add(more);
         }
     }
 
-    /// The sockets of a group in a state, both given by their places in the report. A state behind the last
-    /// is the sum of all.
+    /// A number of a group, both given by their places in the report.
     #[inline(never)]
-    pub fn count(&self, group: usize, state: usize) -> u32 {
-        let Some(group) = Group::ALL.get(group) else { return 0 };
-        let tables = group.first as usize..=group.last as usize;
+    pub fn count(&self, group: usize, number: usize) -> u32 {
+        let [sockets, conntrack] = &SUMS;
+        let sums = if self.conntrack { conntrack } else { sockets };
+        let &[first, end] = sums.get(group).unwrap_or(&[0, 0]);
+        let [from, to] =
+            if number == SUM { self.subject().summed } else { [number, number.wrapping_add(1)] };
         let mut sum: u32 = 0;
-        for (table, states) in self.0.iter().enumerate() {
-            for (place, &counter) in states.0.iter().enumerate() {
-                if tables.contains(&table) && (place == state || state == State::NUMBER) {
-                    sum = sum.saturating_add(counter);
-                }
+        for group in first..end {
+            for number in from..to {
+                let place = usize::from(group).wrapping_mul(NUMBERS).wrapping_add(number);
+                sum = sum.saturating_add(self.counters.get(place).copied().unwrap_or_default());
             }
         }
         sum
@@ -165,6 +215,28 @@ impl Counts {
 
     /// The number that a key names.
     pub fn number(&self, key: Key) -> u32 {
-        self.count(key.group.into(), key.state.into())
+        self.count(key.group.into(), key.number.into())
     }
+
+    /// Takes down how full the table is, when all connections are counted: how many entries the kernel says there are,
+    /// and how many there may be.
+    pub fn fill(&mut self, entries: u32, limit: u32) {
+        const ALL: usize = TABLE - 1;
+        const UNREPLIED: usize = STATES;
+        let replied = self.count(ALL, SUM).saturating_sub(self.count(ALL, UNREPLIED));
+        let [.., a, b, c, d] = &mut self.counters;
+        (*a, *b, *c, *d) = (entries, limit, percent(entries, limit), percent(replied, limit));
+        self.has_table = true;
+    }
+}
+
+/// So many of a limit in percent, rounded down; 0 if there is no limit. (More than 42 million, which are 13 GB, may be
+/// one percent too many.)
+#[inline(never)]
+fn percent(entries: u32, limit: u32) -> u32 {
+    let percent = match entries.checked_mul(100) {
+        Some(hundredfold) => hundredfold.checked_div(limit),
+        None => entries.checked_div(limit / 100),
+    };
+    percent.unwrap_or_default()
 }

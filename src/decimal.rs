@@ -1,7 +1,7 @@
-//! Decimal numbers, as they stand on a command line.
+//! Decimal numbers, as they stand on a command line and in procfs.
 
 /// The number that these digits are. One beyond [`i32::MAX`] is taken for that: there are neither as many
-/// sockets nor as many ports.
+/// connections nor as many ports.
 pub fn natural(digits: &[u8]) -> Option<i32> {
     let mut number: i32 = 0;
     for digit in digits {

@@ -28,10 +28,10 @@ impl<'a> Reason<'a> {
         Reason { template: pack!("Unknown error %N"), word: b"", number }
     }
 
-    /// This line isn't a socket row.
+    /// This line isn't a row.
     pub const fn not_a_row(line: Line<'a>) -> Reason<'a> {
         Reason {
-            template: pack!("line %N is not a socket row: '%A'"),
+            template: pack!("line %N is not a row of this table: '%A'"),
             word: line.head,
             number: line.number,
         }
@@ -98,7 +98,7 @@ impl Reader {
 pub fn usage(Usage { problem, word }: Usage, reader: Reader, text: &mut Text) -> Told {
     reader.begin(text);
     let values: &[&[u8]] = &[word, Format::NAMES.0.as_bytes()];
-    text.fill(Problem::TEMPLATES.part(problem as usize), values, 0);
+    text.fill_part(Problem::TEMPLATES, problem as usize, values, 0);
     text.fill(pack!(concat!("; see '", env!("CARGO_PKG_NAME"), " --help'\n")), &[], 0);
     Told { exit_status: reader.exit_status(2) }
 }

@@ -5,7 +5,8 @@ use core::slice::from_ref;
 use heapless::Vec;
 
 use crate::check::{Asked, alerts};
-use crate::counts::{Group, Key, State};
+use crate::conntrack::Tracked;
+use crate::counts::{Key, LABELS, STATES, State, Subject};
 use crate::decimal::natural;
 use crate::message::Reader;
 use crate::packed::{Packed, pack};
@@ -17,7 +18,7 @@ use crate::words::{Words, split_once};
 /// What a command line asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command<'a> {
-    /// Count the sockets and show the counts.
+    /// Count the connections and show the counts.
     Count,
     Help,
     Version,
@@ -29,8 +30,10 @@ pub enum Command<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options<'a> {
     pub command: Command<'a>,
-    /// The procfs directory with the socket tables, never empty.
+    /// The procfs directory with the tables, never empty.
     pub path: Option<&'a [u8]>,
+    /// Whether tracked connections are counted, and not sockets.
+    pub conntrack: bool,
     /// Whether listening and unconnected sockets count.
     pub all: bool,
     pub source: Source,
@@ -54,6 +57,7 @@ impl Default for Options<'_> {
         Options {
             command: Command::Count,
             path: None,
+            conntrack: false,
             all: false,
             source: Source::Proc,
             ports: [Vec::new(), Vec::new()],
@@ -138,6 +142,8 @@ problems! {
     NotAnInterval "SECONDS '%A' is not a number from 1 to 86400"
     /// By netlink there are no sockets but those of the process's own network namespace.
     NetlinkPath "PATH '%A' is not for --source netlink"
+    /// Nor are tracked connections to be had by it.
+    NetlinkConntrack "--conntrack is not for --source netlink"
     /// Two ways to show the counts.
     Conflict "only one of --format, --query and --warning/--critical may be used"
 }
@@ -155,6 +161,7 @@ Counts network connections by protocol and TCP state, as JSON by default.
       --local-port PORT     only this local port (up to 16)
       --remote-port PORT    only this remote port (up to 16)
       --source SOURCE       proc (default), netlink (sock_diag), or auto
+      --conntrack           tracked connections (what is forwarded), not sockets
   -f, --format FORMAT       %A
   -q, --query KEY           only this number, one a line (repeatable)
   -w, --warning KEY=RANGE   monitoring-plugin check (repeatable)
@@ -164,11 +171,17 @@ Counts network connections by protocol and TCP state, as JSON by default.
   -h, --help
   -V, --version
 
-KEY is GROUP.STATE, or GROUP for the sum of its states.
+KEY is GROUP.STATE, or GROUP for all of it.
 RANGE is [@][START:][END]: a number outside (with @ inside) raises an alert.
-GROUP: %B
-STATE: %C
-       %D
+GROUP: tcp4 tcp6 udp4 udp6 tcp udp all
+STATE: %B
+       %C
+With --conntrack:
+GROUP: tcp4 tcp6 udp4 udp6 other4 other6 tcp udp other all table
+STATE: %D
+       %E
+       %F
+       %G (of the table)
 "
 );
 
@@ -246,8 +259,25 @@ impl<'a> Options<'a> {
                 _ => options.path = Some(argument),
             }
         }
-        if options.source == Source::Netlink && options.procfs() != PROCFS {
-            options.wrong(Problem::NetlinkPath, options.procfs());
+        // What is counted, and so which keys there are, may stand behind a key.
+        let subject = Subject::of(options.conntrack);
+        let mut wrong = None;
+        for asked in &mut options.asked {
+            match Key::parse(subject, asked.name) {
+                Some(key) => asked.key = key,
+                None => wrong = wrong.or(Some(asked.name)),
+            }
+        }
+        if let Some(name) = wrong {
+            options.wrong(Problem::NotAKey, name);
+        }
+        if options.source == Source::Netlink {
+            if options.procfs() != PROCFS {
+                options.wrong(Problem::NetlinkPath, options.procfs());
+            }
+            if options.conntrack {
+                options.wrong(Problem::NetlinkConntrack, b"");
+            }
         }
         let ways = [options.format.is_some(), options.query, options.check];
         if ways.into_iter().filter(|&way| way).count() > 1 {
@@ -304,6 +334,7 @@ impl<'a> Options<'a> {
     fn set(&mut self, letter: u8, name: &'a [u8], value: &'a [u8]) {
         match letter {
             b'a' => self.all = true,
+            b'C' => self.conntrack = true,
             b'L' | b'R' => self.port(letter, name, value),
             b'S' => self.source(value),
             b'f' => self.format(value),
@@ -374,9 +405,8 @@ impl<'a> Options<'a> {
                 place = known;
             }
         }
-        let Some(parsed) = Key::parse(key) else { return self.wrong(Problem::NotAKey, key) };
         if place == self.asked.len()
-            && self.asked.push(Asked { key: parsed, name: key, ranges: [b""; 2] }).is_err()
+            && self.asked.push(Asked { key: Key::NONE, name: key, ranges: [b""; 2] }).is_err()
         {
             return self.wrong(Problem::TooMany, name);
         }
@@ -386,7 +416,7 @@ impl<'a> Options<'a> {
         }
     }
 
-    /// The procfs directory with the socket tables.
+    /// The procfs directory with the tables.
     pub fn procfs(&self) -> &'a [u8] {
         self.path.unwrap_or(PROCFS)
     }
@@ -410,20 +440,37 @@ impl<'a> Options<'a> {
             && (local.is_empty() || admits(local, socket.local_port))
             && (remote.is_empty() || admits(remote, socket.remote_port))
     }
+
+    /// Whether this tracked connection counts.
+    pub fn select_tracked(&self, tracked: &Tracked) -> bool {
+        let [local, remote] = &self.ports;
+        (local.is_empty() || admits(local, tracked.port(b"sport=")))
+            && (remote.is_empty() || admits(remote, tracked.port(b"dport=")))
+    }
 }
 
 // The loop in `contains` is unrolled, to 150 bytes.
 #[allow(clippy::manual_contains)]
 #[inline(never)]
 fn admits(ports: &Ports, port: Port) -> bool {
-    ports.iter().any(|&it| it == port.number())
+    ports.iter().any(|&it| u32::from(it) == port.number())
 }
 
 /// Composes what `--help` shows.
 pub fn help(text: &mut Text) {
-    const STATES: (&[u8], &[u8]) = State::NAMES.halves(State::NUMBER / 2);
-    const VALUES: &[&[u8]] =
-        &[Format::NAMES.0.as_bytes(), Group::NAMES.0.as_bytes(), STATES.0, STATES.1];
+    const SOCKETS: (Words, Words) = State::NAMES.halves(State::NUMBER / 2);
+    const LABELED: (Words, Words) = Subject::CONNTRACK.numbers.halves(LABELS);
+    const STATED: (Words, Words) = LABELED.0.halves(STATES);
+    const TRACKED: (Words, Words) = STATED.0.halves(STATES - 4);
+    const VALUES: &[&[u8]] = &[
+        Format::NAMES.0.as_bytes(),
+        SOCKETS.0.0.as_bytes(),
+        SOCKETS.1.0.as_bytes(),
+        TRACKED.0.0.as_bytes(),
+        TRACKED.1.0.as_bytes(),
+        STATED.1.0.as_bytes(),
+        LABELED.1.0.as_bytes(),
+    ];
     text.fill(pack!(HELP), VALUES, 0);
 }
 

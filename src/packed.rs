@@ -8,6 +8,7 @@
 #![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 use crate::options;
+use crate::report::Format;
 use crate::words::part;
 
 /// A template, or several with tabs between them.
@@ -17,6 +18,9 @@ use crate::words::part;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packed(pub &'static [u8]);
 
+/// What is between templates that have tabs between them.
+pub(crate) const SECTION: u8 = 0x0b;
+
 /// That for the number.
 pub(crate) const NUMBER: u8 = 8;
 
@@ -24,6 +28,11 @@ impl Packed {
     /// The template of this number, from 0 on.
     pub fn part(self, number: usize) -> Packed {
         Packed(part(self.0, b'\t', number))
+    }
+
+    /// The templates of this number, from 0 on, of several with [`SECTION`] between them.
+    pub(crate) fn section(self, number: usize) -> Packed {
+        Packed(part(self.0, SECTION, number))
     }
 }
 
@@ -53,16 +62,16 @@ pub const fn packed<const LENGTH: usize>(template: &str) -> ([u8; LENGTH], usize
 
 /// What the bytes from 0x80 on stand for.
 pub(crate) static PAIRS: [[u8; 2]; 128] = {
-    /// The texts in which pairs are counted.
-    const TEXTS: [&str; 2] = [options::HELP, options::PROBLEMS];
-    const LENGTH: usize = TEXTS[0].len() + TEXTS[1].len();
+    /// Room for the texts in which pairs are counted.
+    const LENGTH: usize = 8192;
 
     let mut bytes = [0; LENGTH];
-    let mut length = 0;
-    let mut text = 0;
-    while text < TEXTS.len() {
-        length = copy(TEXTS[text], &mut bytes, length);
-        text += 1;
+    let mut length = copy(options::HELP, &mut bytes, 0);
+    length = copy(options::PROBLEMS, &mut bytes, length);
+    let mut format = 0;
+    while format < Format::TEXTS.len() {
+        length = copy(Format::TEXTS[format], &mut bytes, length);
+        format += 1;
     }
     let mut pairs = [[0; 2]; 128];
     let mut code = 0;
@@ -94,14 +103,14 @@ const fn copy(template: &str, bytes: &mut [u8], mut length: usize) -> usize {
     length
 }
 
-/// The pair that there is most often. None has a tab, which stands between templates.
+/// The pair that there is most often. None has what is between templates.
 const fn most_frequent(bytes: &[u8], length: usize) -> [u8; 2] {
     let mut counts = [[0_u16; 256]; 256];
     let mut most = [0; 2];
     let mut place = 1;
     while place < length {
         let [a, b] = [bytes[place - 1], bytes[place]];
-        if a != b'\t' && b != b'\t' {
+        if a != b'\t' && b != b'\t' && a != SECTION && b != SECTION {
             let count = &mut counts[a as usize][b as usize];
             *count += 1;
             if *count > counts[most[0] as usize][most[1] as usize] {

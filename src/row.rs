@@ -48,14 +48,17 @@ pub struct Socket {
 pub struct Port([u8; 4]);
 
 impl Port {
+    /// That of a protocol without ports: its number is none of a port.
+    pub const NONE: Port = Port([0xff; 4]);
+
     /// A port in network byte order.
     pub fn from_bytes([high, low]: [u8; 2]) -> Port {
         Port([high >> 4, high & 0xf, low >> 4, low & 0xf])
     }
 
-    pub fn number(self) -> u16 {
+    pub fn number(self) -> u32 {
         self.0.iter().fold(0, |number, &byte| {
-            number << 4 | u16::from((byte & 0xf).wrapping_add((byte >> 6).wrapping_mul(9)))
+            number << 4 | u32::from((byte & 0xf).wrapping_add((byte >> 6).wrapping_mul(9)))
         })
     }
 }

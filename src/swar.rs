@@ -1,5 +1,7 @@
 //! Several bytes at once, as the bytes of a machine's word ("SIMD within a register").
 
+use core::num::NonZero;
+
 /// As many bytes as the machine computes with at once.
 #[cfg(not(target_arch = "mips64"))]
 pub type Word = usize;
@@ -18,4 +20,11 @@ pub const fn word(bytes: &[u8; WORD]) -> Word {
 /// A word that has this byte everywhere.
 pub const fn each(byte: u8) -> Word {
     Word::from_ne_bytes([byte; WORD])
+}
+
+/// The place of the first byte that isn't zero.
+pub fn first(word: NonZero<Word>) -> usize {
+    let bits =
+        if cfg!(target_endian = "big") { word.leading_zeros() } else { word.trailing_zeros() };
+    (bits / 8) as usize
 }

@@ -1,8 +1,8 @@
-//! The socket tables of procfs: which files there are, and what is in each.
+//! The tables in procfs: which files there are, and what is in each.
 
 use crate::words::Words;
 
-/// A file of sockets, one a line (net/ipv4/tcp_ipv4.c, net/ipv6/tcp_ipv6.c, net/ipv4/udp.c,
+/// A file with a socket or a tracked connection a line (net/ipv4/tcp_ipv4.c, net/ipv6/tcp_ipv6.c, net/ipv4/udp.c,
 /// net/ipv6/udp.c). They are in the order of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Table {
@@ -10,6 +10,8 @@ pub enum Table {
     Tcp6,
     Udp4,
     Udp6,
+    /// The connections that are tracked, of both families: a row says which (net/netfilter/nf_conntrack_standalone.c).
+    Conntrack,
 }
 
 /// The address family of a table's sockets. An IPv4-mapped socket is in an IPv6 table.
@@ -20,18 +22,21 @@ pub enum Family {
 }
 
 impl Table {
-    /// All of them, in the order in which they are read. One that every system has is the last: when
+    /// Those of sockets, in the order in which they are read. One that every system has is the last: when
     /// a process ends, the files under its directory are gone, and then it is missed.
-    pub const ALL: [Table; 4] = [Table::Tcp4, Table::Tcp6, Table::Udp6, Table::Udp4];
+    pub const SOCKETS: &[Table] = &[Table::Tcp4, Table::Tcp6, Table::Udp6, Table::Udp4];
+
+    /// That of tracked connections.
+    pub const CONNTRACK: &[Table] = &[Table::Conntrack];
 
     /// The file's name under the procfs directory (or under a process's directory in it).
     pub fn file(self) -> &'static [u8] {
-        Words("/net/tcp /net/tcp6 /net/udp /net/udp6").get(self as usize)
+        Words("/net/tcp /net/tcp6 /net/udp /net/udp6 /net/nf_conntrack").get(self as usize)
     }
 
     pub const fn family(self) -> Family {
         match self {
-            Table::Tcp4 | Table::Udp4 => Family::Inet,
+            Table::Tcp4 | Table::Udp4 | Table::Conntrack => Family::Inet,
             Table::Tcp6 | Table::Udp6 => Family::Inet6,
         }
     }

@@ -62,6 +62,18 @@ impl Text {
         }
     }
 
+    /// Appends the template of this number.
+    #[inline(never)]
+    pub(crate) fn fill_part(
+        &mut self,
+        templates: Packed,
+        part: usize,
+        values: &[&[u8]],
+        number: u32,
+    ) {
+        self.fill(templates.part(part), values, number);
+    }
+
     /// Appends bytes that may be from outside so that a terminal shows them and does nothing else:
     /// printable ASCII as it is, all others (and the backslash) like `\x1b`. So is what would end the value
     /// for its reader: `|`, behind which a monitor expects performance data, and `"`.

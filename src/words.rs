@@ -11,22 +11,33 @@ impl Words {
     }
 
     /// The words before the one of this number, and that with those behind it.
-    pub(crate) const fn halves(self, number: usize) -> (&'static [u8], &'static [u8]) {
-        let mut rest = self.0.as_bytes();
+    #[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+    pub(crate) const fn halves(self, number: usize) -> (Words, Words) {
+        let text = self.0.as_bytes();
+        let mut place = 0;
         let mut separators = 0;
-        while let (true, [byte, behind @ ..]) = (separators < number, rest) {
-            if *byte == b' ' {
-                separators = separators.wrapping_add(1);
+        while separators < number {
+            if text[place] == b' ' {
+                separators += 1;
             }
-            rest = behind;
+            place += 1;
         }
-        let (words, _) = self.0.as_bytes().split_at(self.0.len().wrapping_sub(rest.len()));
-        (words.trim_ascii_end(), rest)
+        let (words, others) = text.split_at(place);
+        (Words(as_text(words.trim_ascii_end())), Words(as_text(others)))
     }
 
     /// The number of this word.
     pub fn position(self, word: &[u8], words: usize) -> Option<usize> {
         (0..words).find(|&number| self.get(number) == word)
+    }
+}
+
+/// These bytes of a text.
+#[allow(clippy::panic)]
+const fn as_text(bytes: &'static [u8]) -> &'static str {
+    match core::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(_) => panic!(),
     }
 }
 

@@ -1,13 +1,26 @@
 //! Commands of collectd's plain text protocol (collectd-exec(5)), for the time of arrival (`N`).
 
-use crate::table::Table;
-
 super::format! {
-    groups: Table::ALL.len(),
     has_origin: true,
-    start: "",
-    group: "",
-    state: "PUTVAL \"%E/network_connections-%A/tcp_connections-%D\" interval=%F N:%N\n",
-    group_end: "",
-    end: "",
+    [TABLES ALL_STATES
+        ""
+        ""
+        "PUTVAL \"%E/network_connections-%A/tcp_connections-%D\" interval=%F N:%N\n"
+    ]
+    [TCP STATES
+        ""
+        ""
+        "PUTVAL \"%E/network_conntrack-%A/tcp_connections-%D\" interval=%F N:%N\n"
+    ]
+    [PROTOCOLS STATUSES
+        ""
+        ""
+        "PUTVAL \"%E/network_conntrack-%A/conntrack-%D\" interval=%F N:%N\n"
+    ]
+    [WHOLE_TABLE FILL
+        ""
+        ""
+        "PUTVAL \"%E/network_conntrack-%A/conntrack-%D\" interval=%F N:%N\n"
+    ]
+    unknown: "",
 }

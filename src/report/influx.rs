@@ -1,13 +1,30 @@
 //! The line protocol of InfluxDB, without timestamps: the time of arrival is taken.
 
-use crate::table::Table;
-
 super::format! {
-    groups: Table::ALL.len(),
     has_origin: false,
-    start: "",
-    group: "network_connections,protocol=%B,ip=v%C ",
-    state: "%d=%Ni%G",
-    group_end: "\n",
-    end: "",
+    [TABLES ALL_STATES
+        ""
+        "network_connections,protocol=%B,ip=v%C "
+        "%d=%Ni"
+        ","
+        ""
+        "\n"
+    ]
+    [PROTOCOLS LABELED
+        ""
+        "network_conntrack,protocol=%B,ip=v%C "
+        "%d=%Ni"
+        ","
+        ","
+        "\n"
+    ]
+    [WHOLE_TABLE FILL
+        ""
+        "network_conntrack_table "
+        "%d=%Ni"
+        ","
+        ""
+        "\n"
+    ]
+    unknown: "",
 }

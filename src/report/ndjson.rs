@@ -1,13 +1,16 @@
 //! The same JSON object on one line: newline-delimited JSON, as log collectors read it.
 
-use crate::counts::Group;
-
 super::format! {
-    groups: Group::ALL.len(),
     has_origin: false,
-    start: "{",
-    group: "\"%A\":{",
-    state: "\"%D\":%N%G",
-    group_end: "}%G",
-    end: "}\n",
+    [TABLES_AND_SUMS ALL_STATES "{" "\"%A\":{" "\"%D\":%N" "," "" "}" "," "}\n"]
+    [PROTOCOLS_AND_SUMS LABELED
+        "{"
+        "\"%A\":{\"total\":%N,\"state\":{"
+        "\"%D\":%N"
+        ","
+        "},\"status\":{"
+        "}},"
+    ]
+    [WHOLE_TABLE FILL "" "\"%A\":{" "\"%D\":%N" "," "" "}" "" "}\n"]
+    unknown: "\"table\":{\"entries\":null,\"limit\":null}}\n",
 }

@@ -4,14 +4,15 @@
 //! done, and its number is appended to the file `$CALLS`, if that is set. But
 //!
 //! - a read or a write transfers no more than `$TRANSFER` bytes, if that is set;
-//! - to open a file fails with the errno `$OPEN_ERRNO`, if that is set;
+//! - to open a file fails with the errno `$OPEN_ERRNO`, if that is set, and if `$OPEN_NAME` is set, if the file's
+//!   name has that in it;
 //! - the first, second and so on of the calls of [`COUNTED`] fails with the errno `$SOCKET_1`,
 //!   `$WRITE_2` and so on, if that is set; or, if it is the name of a file, receives what is in there,
 //!   as a datagram;
 //! - the kernel's release is `$RELEASE`, if that is set.
 
 use std::env;
-use std::ffi::{c_int, c_long, c_ulong, c_void};
+use std::ffi::{CStr, c_char, c_int, c_long, c_ulong, c_void};
 use std::fs::{self, File};
 use std::io::Write;
 use std::mem::transmute;
@@ -86,7 +87,10 @@ pub unsafe extern "C" fn syscall(
     }
     match call {
         libc::SYS_openat => {
-            if let Some(errno) = number("OPEN_ERRNO") {
+            // SAFETY: the second argument of openat is a C string.
+            let name = unsafe { CStr::from_ptr(b as *const c_char) }.to_string_lossy();
+            let is_meant = env::var("OPEN_NAME").map_or(true, |part| name.contains(&part));
+            if let Some(errno) = number("OPEN_ERRNO").filter(|_| is_meant) {
                 return fail(errno);
             }
         }

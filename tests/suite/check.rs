@@ -270,7 +270,7 @@ fn what_is_quoted_can_not_pass_for_more_than_that() {
         fs::write(path, [HEADER.as_bytes(), hostile, b"\n"].concat()).unwrap();
         let file = format!("{}/net/{table}", procfs.path().display());
         let what = unknown(program().arg("-wtcp=~:").arg(procfs.path()));
-        assert_eq!(what, format!("{file}: line 2 is not a socket row: '{shown}'"));
+        assert_eq!(what, format!("{file}: line 2 is not a row of this table: '{shown}'"));
     }
     let hostile = OsStr::from_bytes(hostile);
     let what = unknown(program().arg("-wtcp=~:").arg(hostile));

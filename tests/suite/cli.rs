@@ -113,7 +113,7 @@ fn an_option_takes_its_value_in_each_of_the_usual_ways() {
 
 #[test]
 fn a_value_that_makes_no_sense_is_refused() {
-    let cases: [(&[&str], &str); 34] = [
+    let cases: [(&[&str], &str); 36] = [
         (&["-q"], "option '-q' needs a value"),
         (&["-aq"], "option '-q' needs a value"),
         (&["--query"], "option '--query' needs a value"),
@@ -127,7 +127,10 @@ fn a_value_that_makes_no_sense_is_refused() {
         (&["-q", "--"], "KEY '--' is neither GROUP nor GROUP.STATE"),
         (&["-q", "--help"], "KEY '--help' is neither GROUP nor GROUP.STATE"),
         (&["--query", "--all"], "KEY '--all' is neither GROUP nor GROUP.STATE"),
-        (&["-qa", "-x"], "KEY 'a' is neither GROUP nor GROUP.STATE"),
+        (&["-qa", "-a"], "KEY 'a' is neither GROUP nor GROUP.STATE"),
+        // Which keys there are is known at the end of the line; then the first is told.
+        (&["-qa", "-x"], "unknown option '-x'"),
+        (&["-qtcp", "-qa", "-qb"], "KEY 'a' is neither GROUP nor GROUP.STATE"),
         (&["-q=tcp"], "KEY '=tcp' is neither GROUP nor GROUP.STATE"),
         (&["-q", ""], "KEY '' is neither GROUP nor GROUP.STATE"),
         (&["--query="], "KEY '' is neither GROUP nor GROUP.STATE"),
@@ -312,12 +315,12 @@ fn a_line_that_is_not_a_row_is_an_error() {
     for table in TABLES {
         let content = format!("{HEADER}\x1b]0;hello\x07 w\u{f6}rld\\\n");
         let procfs = procfs(&[(table, &content)]);
-        let what = r"line 2 is not a socket row: '\x1b]0;hello\x07 w\xc3\xb6rld\x5c'";
+        let what = r"line 2 is not a row of this table: '\x1b]0;hello\x07 w\xc3\xb6rld\x5c'";
         fails(program().arg(procfs.path()), 1, &message(procfs.path(), table, what));
     }
     let garbage = "x".repeat(10_000);
     let procfs = procfs(&[("tcp", &[HEADER, ESTABLISHED, LISTEN, &garbage].concat())]);
-    let what = format!("line 4 is not a socket row: '{}'", "x".repeat(91));
+    let what = format!("line 4 is not a row of this table: '{}'", "x".repeat(91));
     fails(program().arg(procfs.path()), 1, &message(procfs.path(), "tcp", &what));
 }
 

@@ -140,7 +140,7 @@ fn the_first_lines_of_every_format() {
 fn no_format_shows_a_part_of_the_numbers() {
     let garbage = format!("{HEADER}garbage\n");
     let procfs = procfs(&[("udp6", &garbage)]);
-    let message = message(procfs.path(), "udp6", "line 2 is not a socket row: 'garbage'");
+    let message = message(procfs.path(), "udp6", "line 2 is not a row of this table: 'garbage'");
     for format in FORMATS {
         fails(program().args(["-f", format]).arg(procfs.path()), 1, &message);
     }

@@ -164,6 +164,52 @@ fn every_way_to_show_the_counts_can_be_repeated() {
 }
 
 #[test]
+fn tracked_connections_are_counted_anew_each_time() {
+    let directory = tempfile::tempdir().unwrap();
+    let [net, parameters] = ["net", "sys/net/netfilter"].map(|name| directory.path().join(name));
+    for directory in [&net, &parameters] {
+        fs::create_dir_all(directory).unwrap();
+    }
+    let row =
+        "ipv4     2 udp      17 29 src=1 dst=2 sport=3 dport=4 src=2 dst=1 sport=4 dport=3 use=1\n";
+    // (What a reader sees is never a part of it.)
+    let set = |name: &str, text: &str| {
+        let new = directory.path().join("new");
+        fs::write(&new, text).unwrap();
+        fs::rename(new, directory.path().join(name)).unwrap();
+    };
+    let becomes = |rows: usize, entries: &str| {
+        set("net/nf_conntrack", &row.repeat(rows));
+        set("sys/net/netfilter/nf_conntrack_count", entries);
+    };
+    set("sys/net/netfilter/nf_conntrack_max", "200\n");
+    becomes(3, "3\n");
+    let mut command = every("1", directory.path());
+    command.args(["--conntrack", "-qudp4.REPLIED", "-qall", "-qtable.entries", "-qtable.percent"]);
+    let mut running = Running::start(command).unwrap();
+    assert_eq!(running.next(), "3\n3\n3\n1\n");
+    becomes(1000, "101\n");
+    assert_eq!(running.next(), "1000\n1000\n101\n50\n");
+    becomes(0, "0\n");
+    assert_eq!(running.next(), "0\n0\n0\n0\n");
+    // What was known before isn't any more.
+    becomes(1, "x\n");
+    assert_eq!(ends_within(&mut running.child, Duration::from_secs(5)).code(), Some(1));
+    let file = parameters.join("nf_conntrack_count");
+    let message = format!("network-connections: {}: Invalid argument\n", file.display());
+    assert_eq!(running.errors(), message);
+
+    becomes(1, "1\n");
+    let mut command = every("1", directory.path());
+    command.args(["--conntrack", "-finflux"]);
+    let mut running = Running::start(command).unwrap();
+    assert!(running.next().ends_with("\nnetwork_conntrack_table entries=1i,limit=200i\n"));
+    becomes(1, "x\n");
+    assert_eq!(running.next().lines().count(), 6);
+    assert_eq!(running.end(libc::SIGTERM).signal(), Some(libc::SIGTERM));
+}
+
+#[test]
 fn signals_end_it_at_once() {
     let procfs = procfs(&[]);
     // (The last interval holds.)

@@ -3,9 +3,14 @@
 
 mod check;
 mod cli;
+mod conntrack;
+mod conntrack_oracle;
+mod conntrack_program;
+mod conntrack_report;
 mod diag;
 mod fixtures;
 mod formats;
+mod forwarded;
 mod interval;
 mod manual;
 mod netlink;

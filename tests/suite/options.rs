@@ -112,6 +112,46 @@ fn sources() {
 }
 
 #[test]
+fn tracked_connections() {
+    let lines: [(&[&[u8]], bool); 8] = [
+        (&[], false),
+        (&[b"--conntrack"], true),
+        (&[b"/proc/1", b"--conntrack", b"--conntrack"], true),
+        (&[b"-qother", b"-qtable.percent", b"--conntrack"], true),
+        (&[b"--conntrack", b"-wall.ASSURED=1", b"-call=9"], true),
+        (&[b"--source=auto", b"--conntrack", b"-a"], true),
+        (&[b"--source=netlink", b"--conntrack", b"--source=proc"], true),
+        (&[b"--", b"--conntrack"], false),
+    ];
+    for (arguments, conntrack) in lines {
+        let options = parse(arguments);
+        assert_eq!(
+            (options.command, options.conntrack),
+            (Command::Count, conntrack),
+            "{arguments:?}"
+        );
+    }
+    type Case<'a> = (&'a [&'a [u8]], Problem, &'a [u8]);
+    let cases: [Case; 10] = [
+        (&[b"--conntrack="], Problem::UnwantedValue, b"-conntrack"),
+        (&[b"-C"], Problem::UnknownOption, b"C"),
+        (&[b"--source=netlink", b"--conntrack"], Problem::NetlinkConntrack, b""),
+        (&[b"--conntrack", b"-qall", b"--source=netlink"], Problem::NetlinkConntrack, b""),
+        (&[b"--conntrack", b"--source=netlink", b"-x"], Problem::UnknownOption, b"x"),
+        // The keys are those of what is counted, wherever that is said; the first wrong one is told.
+        (&[b"-qother"], Problem::NotAKey, b"other"),
+        (&[b"-wtable.percent=1"], Problem::NotAKey, b"table.percent"),
+        (&[b"--conntrack", b"-qtable"], Problem::NotAKey, b"table"),
+        (&[b"-qall", b"-qtcp.LISTEN", b"-qx", b"--conntrack"], Problem::NotAKey, b"tcp.LISTEN"),
+        (&[b"-qtcp.LISTEN", b"--conntrack", b"a", b"b"], Problem::SecondPath, b"b"),
+    ];
+    for (arguments, problem, word) in cases {
+        let wrong = Command::Wrong(Usage { problem, word });
+        assert_eq!(parse(arguments).command, wrong, "{arguments:?}");
+    }
+}
+
+#[test]
 fn command_lines_that_make_none() {
     type Case<'a> = (&'a [&'a [u8]], Problem, &'a [u8]);
     let cases: [Case; 37] = [

@@ -19,8 +19,8 @@ impl From<row::Socket> for Socket {
         Socket {
             state: socket.state,
             remote_is_zero: socket.remote_is_zero,
-            local_port: socket.local_port.number(),
-            remote_port: socket.remote_port.number(),
+            local_port: socket.local_port.number().try_into().unwrap(),
+            remote_port: socket.remote_port.number().try_into().unwrap(),
         }
     }
 }

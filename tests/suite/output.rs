@@ -153,7 +153,8 @@ fn counts_that_can_not_be_had_leave_the_file() {
     let file = directory.path().join("FILE");
     for way in ["-fjson", "-finflux", "-qtcp"] {
         let procfs = procfs(&[("udp6", &garbage)]);
-        let message = message(procfs.path(), "udp6", "line 2 is not a socket row: 'garbage'");
+        let message =
+            message(procfs.path(), "udp6", "line 2 is not a row of this table: 'garbage'");
         let mut program = program_to(&file);
         fails_and_changes_nothing(program.arg(way).arg(procfs.path()), directory.path(), &message);
     }

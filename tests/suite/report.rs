@@ -1,6 +1,6 @@
 //! Counts, the report and the messages, as the library gives them.
 
-use network_connections::counts::{Counts, Group, Key, State};
+use network_connections::counts::{Counts, Key, SUM, State, Subject};
 use network_connections::message::{self, File, Reader, Reason, Told};
 use network_connections::options::{Problem, Usage};
 use network_connections::packed::pack;
@@ -63,22 +63,27 @@ fn states_have_the_kernels_numbers() {
 #[test]
 fn a_table_that_every_system_has_is_read_last() {
     // A process that ends between two reads has none of its files any more, and that must be noticed.
-    assert!(!Table::ALL[3].is_optional());
-    assert_eq!(Table::ALL.map(|table| table as usize).into_iter().sum::<usize>(), 6, "each once");
+    assert!(!Table::SOCKETS[3].is_optional());
+    let mut tables: Vec<usize> = Table::SOCKETS.iter().map(|&table| table as usize).collect();
+    tables.sort();
+    assert_eq!(tables, [0, 1, 2, 3], "each once");
+    assert_eq!(Table::CONNTRACK, [Table::Conntrack]);
+    assert!(!Table::Conntrack.is_optional());
 }
 
 #[test]
 fn every_counter_is_reported_in_its_groups_and_nowhere_else() {
-    for table in Table::ALL {
+    for &table in Table::SOCKETS {
         for state in states() {
             let name = String::from_utf8_lossy(State::NAMES.get(state as usize));
             let mut counts = Counts::NONE;
-            counts.of(table).add(state, 7);
+            counts.add(table as usize, state as usize, 7);
             let (group, sum) = match table {
                 Table::Tcp4 => ("tcp4", "tcp"),
                 Table::Tcp6 => ("tcp6", "tcp"),
                 Table::Udp4 => ("udp4", "udp"),
                 Table::Udp6 => ("udp6", "udp"),
+                Table::Conntrack => panic!("{table:?} is not of sockets"),
             };
             let expected = [group, sum, "all"].map(|group| (format!("{group}.{name}"), 7));
             let mut reported = numbers(&json(&counts));
@@ -92,9 +97,9 @@ fn every_counter_is_reported_in_its_groups_and_nowhere_else() {
 /// The highest counts there can be.
 fn most() -> Counts {
     let mut counts = Counts::NONE;
-    for table in Table::ALL {
+    for &table in Table::SOCKETS {
         for state in states() {
-            counts.of(table).add(state, u32::MAX);
+            counts.add(table as usize, state as usize, u32::MAX);
         }
     }
     counts
@@ -111,16 +116,24 @@ proptest! {
     #[test]
     fn counters_and_sums_saturate(
         added in prop::collection::vec(
-            (prop::sample::select(&Table::ALL[..]), prop::sample::select(states()), any::<u32>()),
+            (prop::sample::select(Table::SOCKETS), prop::sample::select(states()), any::<u32>()),
             0..50,
         ),
     ) {
         let mut counts = Counts::NONE;
         for &(table, state, sockets) in &added {
-            counts.of(table).add(state, sockets);
+            counts.add(table as usize, state as usize, sockets);
         }
-        for (place, group) in Group::ALL.iter().enumerate() {
-            let tables = group.first as usize..=group.last as usize;
+        let groups = [
+            ("tcp4", 0..=0),
+            ("tcp6", 1..=1),
+            ("udp4", 2..=2),
+            ("udp6", 3..=3),
+            ("tcp", 0..=1),
+            ("udp", 2..=3),
+            ("all", 0..=3),
+        ];
+        for (place, (name, tables)) in groups.into_iter().enumerate() {
             let number = |of: &dyn Fn(State) -> bool| {
                 let added = added.iter().filter(|(table, state, _)| {
                     tables.contains(&(*table as usize)) && of(*state)
@@ -128,17 +141,17 @@ proptest! {
                 let sum: u64 = added.map(|&(_, _, sockets)| u64::from(sockets)).sum();
                 sum.min(u32::MAX.into()) as u32
             };
-            let name = String::from_utf8_lossy(Group::NAMES.get(place));
             for state in states() {
                 prop_assert_eq!(counts.count(place, state as usize), number(&|it| it == state));
                 let key = format!("{name}.{}", String::from_utf8_lossy(State::NAMES.get(state as usize)));
-                let key = Key::parse(key.as_bytes()).unwrap();
+                let key = Key::parse(&Subject::SOCKETS, key.as_bytes()).unwrap();
                 prop_assert_eq!(counts.number(key), number(&|it| it == state));
             }
-            let key = Key::parse(name.as_bytes()).unwrap();
+            let key = Key::parse(&Subject::SOCKETS, name.as_bytes()).unwrap();
             prop_assert_eq!(counts.number(key), number(&|_| true));
+            prop_assert_eq!(counts.count(place, SUM), number(&|_| true));
         }
-        counts.clear();
+        counts.clear(false);
         prop_assert_eq!(counts, Counts::NONE);
     }
 }
@@ -161,12 +174,12 @@ fn messages_name_what_and_where() {
         (
             file,
             Reason::not_a_row(Line { number: 12, head: b"   0: 01" }),
-            "network-connections: /proc/net/tcp: line 12 is not a socket row: '   0: 01'\n",
+            "network-connections: /proc/net/tcp: line 12 is not a row of this table: '   0: 01'\n",
         ),
         (
             file,
             Reason::not_a_row(Line { number: u32::MAX, head: b"\x1b[2J\0\t\\\x7f\xff~" }),
-            "network-connections: /proc/net/tcp: line 4294967295 is not a socket row: \
+            "network-connections: /proc/net/tcp: line 4294967295 is not a row of this table: \
              '\\x1b[2J\\x00\\x09\\x5c\\x7f\\xff~'\n",
         ),
         (
@@ -183,7 +196,7 @@ fn messages_name_what_and_where() {
 
 #[test]
 fn usage_errors_have_exit_status_2_and_a_hint() {
-    let cases: [(Problem, &[u8], &str); 15] = [
+    let cases: [(Problem, &[u8], &str); 16] = [
         (Problem::UnknownOption, b"\n", "unknown option '-\\x0a'"),
         (Problem::UnknownOption, b"-", "unknown option '--'"),
         (Problem::UnwantedValue, b"-all", "option '--all' takes no value"),
@@ -194,6 +207,7 @@ fn usage_errors_have_exit_status_2_and_a_hint() {
         (Problem::NotAPort, b"x", "PORT 'x' is not a number from 0 to 65535"),
         (Problem::NotAFormat, b"x", "FORMAT 'x' is none of json ndjson prometheus influx collectd"),
         (Problem::NotAKey, b"x", "KEY 'x' is neither GROUP nor GROUP.STATE"),
+        (Problem::NetlinkConntrack, b"", "--conntrack is not for --source netlink"),
         (Problem::NotAThreshold, b"x", "'x' is not KEY=RANGE"),
         (
             Problem::NotARange,
@@ -227,7 +241,7 @@ fn the_longest_message_fits_and_has_its_end() {
     assert_eq!(
         message,
         format!(
-            "network-connections: {quoted}/net/tcp6: line 4294967295 is not a socket row: '{head}'\n"
+            "network-connections: {quoted}/net/tcp6: line 4294967295 is not a row of this table: '{head}'\n"
         ),
     );
     let usage = Usage { problem: Problem::SecondPath, word: &path };

@@ -7,6 +7,7 @@ use network_connections::row::{HEAD, WINDOW};
 use network_connections::rows::{Buffer, Line, Rows};
 use network_connections::swar::WORD;
 use network_connections::table::Family::{self, Inet, Inet6};
+use network_connections::table::Table;
 use proptest::prelude::*;
 
 use crate::oracle::{self, Socket};
@@ -16,6 +17,14 @@ const HEADER: &[u8] = program::HEADER.as_bytes();
 
 /// Words of the least buffer.
 const LEAST: usize = (1 + HEAD + WINDOW) / WORD + 1;
+
+/// A table with such rows.
+fn table_of(family: Family) -> Table {
+    match family {
+        Inet => Table::Tcp4,
+        Inet6 => Table::Udp6,
+    }
+}
 
 type Outcome = Result<Vec<Socket>, (u32, Vec<u8>)>;
 
@@ -39,7 +48,7 @@ fn sockets_in<const WORDS: usize>(
 ) -> Outcome {
     let mut pieces = pieces.iter();
     let mut piece: &[u8] = b"";
-    let mut rows = Rows::new(buffer, family);
+    let mut rows = Rows::new(buffer, table_of(family));
     let mut sockets = Vec::new();
     loop {
         if piece.is_empty() {
@@ -289,7 +298,7 @@ fn lines_may_be_of_any_length() {
 #[test]
 fn what_is_no_row_is_told_before_its_end() {
     let mut buffer = Buffer::<{ LEAST + 64 / WORD }>::NEW;
-    let mut rows = Rows::new(&mut buffer, Inet);
+    let mut rows = Rows::new(&mut buffer, Table::Tcp4);
     let mut reads = 0;
     let line = loop {
         reads += 1;

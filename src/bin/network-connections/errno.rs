@@ -14,6 +14,8 @@ impl Errno {
     pub const INTERRUPTED: Errno = Errno(libc::EINTR as usize);
     pub const IO: Errno = Errno(libc::EIO as usize);
     pub const MISSING: Errno = Errno(libc::ENOENT as usize);
+    pub const DENIED: Errno = Errno(libc::EACCES as usize);
+    pub const INVALID: Errno = Errno(libc::EINVAL as usize);
     pub const AGAIN: Errno = Errno(libc::EAGAIN as usize);
     pub const TOO_LONG: Errno = Errno(libc::EMSGSIZE as usize);
     pub const NAME_TOO_LONG: Errno = Errno(libc::ENAMETOOLONG as usize);
@@ -25,7 +27,8 @@ impl Errno {
         message::failure(file, &self.reason(), reader, text)
     }
 
-    fn reason(self) -> Reason<'static> {
+    /// What that means.
+    pub fn reason(self) -> Reason<'static> {
         match NUMBERS.iter().position(|&number| usize::from(number) == self.0) {
             Some(place) => Reason::words(WORDS.part(place)),
             None => Reason::number(self.0 as u32),

@@ -82,7 +82,7 @@ fn run(options: &Options, environment: Strings, memory: &mut Memory) -> Result<u
     Ok(reader.exit_status(0))
 }
 
-/// Counts the sockets and shows the counts, once or until something ends it.
+/// Counts the connections and shows the counts, once or until something ends it.
 fn count(options: &Options, environment: Strings, memory: &mut Memory) -> Result<u8, Told> {
     let reader = options.reader();
     let format = options.format.unwrap_or(Format::DEFAULT);
@@ -103,7 +103,7 @@ fn count(options: &Options, environment: Strings, memory: &mut Memory) -> Result
         let is_by_netlink = match options.source {
             Source::Proc => false,
             Source::Netlink => true,
-            Source::Auto => options.path.is_none(),
+            Source::Auto => options.path.is_none() && !options.conntrack,
         };
         match is_by_netlink.then(|| netlink::count(options, buffer, request, counts)) {
             Some(Ok(())) => {}

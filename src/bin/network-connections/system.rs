@@ -139,7 +139,7 @@ impl Open {
 
     fn with(file: &File, flags: c_int) -> Result<Open, Errno> {
         let flags = flags | libc::O_LARGEFILE;
-        // SAFETY: it takes numbers.
+        // SAFETY: besides the name it takes numbers.
         unsafe { call_at(libc::SYS_openat, file, flags as usize, 0o644) }.map(Open)
     }
 
@@ -206,7 +206,7 @@ pub fn rename(file: &File, other: &File) -> Result<usize, Errno> {
 }
 
 pub fn unlink(file: &File) -> Result<usize, Errno> {
-    // SAFETY: it takes numbers.
+    // SAFETY: besides the name it takes numbers.
     unsafe { call_at(libc::SYS_unlinkat, file, 0, 0) }
 }
 
@@ -236,6 +236,14 @@ pub fn is_regular(file: &File) -> Result<bool, Errno> {
     // SAFETY: the kernel has put the mode there.
     let mode = unsafe { stat[MODE / size_of::<u32>()].assume_init() };
     Ok(mode & libc::S_IFMT == libc::S_IFREG)
+}
+
+/// What a symbolic link leads to, as far as it fits in `room`.
+pub fn read_link<'a>(file: &File, room: &'a mut [u8]) -> Result<&'a [u8], Errno> {
+    // SAFETY: the address and the length are those of `room`.
+    let length =
+        unsafe { call_at(libc::SYS_readlinkat, file, room.as_mut_ptr() as usize, room.len()) }?;
+    Ok(room.get(..length).unwrap_or_default())
 }
 
 /// Sleeps for a hundredth of a second.
@@ -364,7 +372,7 @@ unsafe fn call(number: c_long, a: usize, b: usize, c: usize, d: usize) -> Result
 
 /// Makes any system call: by the C library's one function for that, because one each is larger, or by none
 /// where that is shorter. (With what tells the errno the function is 300 to 500 bytes. The registers of calls are
-/// in syscall(2); the kernel keeps none of those named here.)
+/// in syscall(2); the kernel changes those named here as outputs, and no others.)
 ///
 /// # Safety
 /// As for that system call.
@@ -431,7 +439,7 @@ unsafe fn call_once(
     let (result, failed) = {
         let result: isize;
         let outer = [a, d];
-        // SAFETY: as above. (The compiler keeps ebx and esi for itself. The fifth argument is 0.)
+        // SAFETY: as above. (The compiler may need ebx and esi for itself. The fifth argument is 0.)
         unsafe {
             core::arch::asm!(
                 "push ebx",
