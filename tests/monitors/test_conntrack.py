@@ -1,0 +1,309 @@
+"""What the manual has for tracked connections, which only root and the group root can read, with each system."""
+
+import configparser
+import csv
+import glob
+import json
+import os
+import re
+import shlex
+import socket
+import subprocess
+import tomllib
+import unittest
+
+from line_protocol_parser import parse_line
+from support import PROGRAM, answers, documented, eventually, install, read, run, start, write
+
+# What is in the table: so many of UDP that are not answered, and so many that are.
+NUMBERS = {"udp4": {"UNREPLIED": 3, "REPLIED": 2}, "udp6": {"UNREPLIED": 5, "REPLIED": 4}}
+GROUPS = ["tcp4", "tcp6", "udp4", "udp6", "other4", "other6"]
+STATES = (
+    "NONE SYN_SENT SYN_RECV ESTABLISHED FIN_WAIT CLOSE_WAIT LAST_ACK TIME_WAIT CLOSE SYN_SENT2 UNKNOWN"
+).split()
+STATUSES = "UNREPLIED REPLIED ASSURED OFFLOAD HW_OFFLOAD".split()
+
+# The tests' own connections of TCP are not to be there.
+RULES = """
+    table inet test {
+        chain output { type filter hook output priority raw; meta l4proto != udp notrack; }
+        chain input { type filter hook prerouting priority raw; meta l4proto != udp notrack; }
+        chain track { type filter hook output priority filter; ct state new accept; }
+    }
+"""
+# A day.
+LIFETIME = "86400"
+
+
+def track(family, address, number, is_answered):
+    """Sends by UDP from so many sockets. What they are sent to is open, so that ICMP has nothing to say."""
+    sockets = [socket.socket(family, socket.SOCK_DGRAM)]
+    sockets[0].bind((address, 0))
+    for _ in range(number):
+        client = socket.socket(family, socket.SOCK_DGRAM)
+        client.connect(sockets[0].getsockname()[:2])
+        client.send(b"?")
+        if is_answered:
+            _, sender = sockets[0].recvfrom(1)
+            sockets[0].sendto(b"!", sender)
+        sockets.append(client)
+    return sockets
+
+
+def expected():
+    """The numbers that there have to be, by group and name, without those of the table."""
+    numbers = {(group, status): 0 for group in GROUPS for status in STATUSES}
+    numbers |= {(group, state): 0 for group in GROUPS[:2] for state in STATES}
+    for group, statuses in NUMBERS.items():
+        numbers |= {(group, status): number for status, number in statuses.items()}
+    return numbers
+
+
+def total(status):
+    return sum(statuses[status] for statuses in NUMBERS.values())
+
+
+def limit():
+    return int(read("/proc/sys/net/netfilter/nf_conntrack_max"))
+
+
+def as_user(user, command, **options):
+    """What a command prints as this user, without any other group than the user's."""
+    return subprocess.run(
+        command, user=user, group=user, extra_groups=[], stdout=subprocess.PIPE, text=True, check=True, **options
+    ).stdout
+
+
+class Conntrack(unittest.TestCase):
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        subprocess.run(["nft", RULES], check=True)
+        for name in "udp_timeout", "udp_timeout_stream":
+            with open(f"/proc/sys/net/netfilter/nf_conntrack_{name}", "w") as file:
+                file.write(LIFETIME)
+        cls.sockets = [
+            track(family, address, NUMBERS[group][status], status == "REPLIED")
+            for group, family, address in (
+                ("udp4", socket.AF_INET, "127.0.0.1"),
+                ("udp6", socket.AF_INET6, "::1"),
+            )
+            for status in ("UNREPLIED", "REPLIED")
+        ]
+
+    def test_privilege(self):
+        """Who may not read the table is told so, and has no zeros."""
+        failed = subprocess.run(
+            [PROGRAM, "--conntrack"], user="nobody", group="nogroup", extra_groups=[], capture_output=True, text=True
+        )
+        self.assertEqual((failed.returncode, failed.stdout), (1, ""))
+        text = re.search(r"^\$ network-connections --conntrack\n(.*\n)", read_manual(), re.MULTILINE)[1]
+        self.assertEqual(failed.stderr, text)
+
+    def test_json(self):
+        report = json.loads(run("--conntrack"))
+        self.assertEqual(report, json.loads(run("--conntrack", "-f", "ndjson")))
+        found = {
+            (group, name): number
+            for group in GROUPS
+            for kind in (("state", "status") if group in GROUPS[:2] else ("status",))
+            for name, number in report[group][kind].items()
+        }
+        self.assertEqual(found, expected())
+        self.assertEqual(report["all"]["total"], total("UNREPLIED") + total("REPLIED"))
+        self.assertEqual(report["table"], {"entries": report["all"]["total"], "limit": limit()})
+        self.assertEqual(run("--conntrack", "-q", "all.UNREPLIED", "-q", "udp6"), f"{total('UNREPLIED')}\n9\n")
+
+    def test_prometheus(self):
+        """The command of the service, as it is, and what the node exporter makes of what it writes."""
+        unit = configparser.ConfigParser(interpolation=None)
+        unit.optionxform = str
+        unit.read_string(documented("/etc/systemd/system/network-conntrack.service"))
+        command = shlex.split(unit["Service"]["ExecStart"])
+        service = start(*command)
+        self.addCleanup(service.wait)
+        self.addCleanup(service.kill)
+        file = command[command.index("-o") + 1]
+        text = eventually(lambda: read(file), file)
+        subprocess.run(["promtool", "check", "metrics"], input=text, text=True, check=True)
+
+        start("prometheus-node-exporter", user="prometheus", group="prometheus", stderr=subprocess.DEVNULL)
+        eventually(lambda: answers(9100), "node exporter")
+        served = subprocess.check_output(["busybox", "wget", "-qO-", "http://127.0.0.1:9100/metrics"], text=True)
+        found = dict(re.findall(r"^(network_conntrack_\S+) (\S+)$", served, re.MULTILINE))
+        series = {}
+        for (group, name), number in expected().items():
+            metric, label = ("entries", "status") if name in STATUSES else ("states", "state")
+            labels = f'ip="v{group[-1]}",protocol="{group[:-1]}",{label}="{name.lower()}"'
+            series[f"network_conntrack_{metric}{{{labels}}}"] = number
+        series["network_conntrack_table_entries"] = total("UNREPLIED") + total("REPLIED")
+        series["network_conntrack_table_limit"] = limit()
+        self.assertEqual({name: float(number) for name, number in found.items()}, series)
+        self.assertEqual(len(series), 54)
+
+    def test_rules(self):
+        """The alert is for connections that are replied to, and for a table that has a limit."""
+        rules = "/etc/prometheus/network-conntrack.rules.yml"
+        install(rules)
+        entries = 'network_conntrack_entries{{instance="{}",job="node",protocol="tcp",ip="v{}",status="{}"}}'
+        cases = (
+            # The table's limit, and numbers over IPv4 and IPv6 that are replied to, and of one that isn't.
+            ("full", 1000, 500, 301, 0, True),
+            ("filled", 1000, 500, 300, 200, False),
+            ("unlimited", 0, 500, 301, 0, False),
+        )
+        series, alerts = [], []
+        for name, limit, ipv4, ipv6, unreplied, is_alert in cases:
+            table = f'network_conntrack_table_limit{{instance="{name}",job="node"}}'
+            for text, number in (
+                (table, limit),
+                (entries.format(name, 4, "assured"), ipv4),
+                (entries.format(name, 6, "offload"), ipv6),
+                (entries.format(name, 4, "unreplied"), unreplied),
+            ):
+                series.append({"series": text, "values": f"{number}x10"})
+            if is_alert:
+                alerts.append({"exp_labels": {"instance": name}})
+        test = {
+            "rule_files": [rules],
+            "evaluation_interval": "1m",
+            "tests": [
+                {
+                    "interval": "1m",
+                    "input_series": series,
+                    "alert_rule_test": [
+                        {"eval_time": "5m", "alertname": "ConntrackTableFills", "exp_alerts": alerts}
+                    ],
+                }
+            ],
+        }
+        # Which is YAML as well.
+        write("/mnt/rules-test.yml", json.dumps(test))
+        subprocess.run(["promtool", "test", "rules", "/mnt/rules-test.yml"], check=True)
+
+    def test_collectd(self):
+        """collectd gives the program the group root, and takes all of its values."""
+        path = "/etc/collectd/collectd.conf.d/network-conntrack.conf"
+        install(path)
+        write(
+            "/mnt/collectd/collectd.conf",
+            f"""
+            Hostname "router.example"
+            FQDNLookup false
+            Interval 9999
+            BaseDir "/mnt/collectd"
+            PIDFile "/mnt/collectd/pid"
+            LoadPlugin logfile
+            <Plugin logfile>
+                File "/mnt/collectd/log"
+            </Plugin>
+            LoadPlugin csv
+            <Plugin csv>
+                DataDir "/mnt/collectd/csv"
+            </Plugin>
+            Include "{path}"
+            """,
+        )
+        start("collectd", "-f", "-C", "/mnt/collectd/collectd.conf")
+        numbers = {}
+        for (group, name), number in expected().items():
+            kind = "conntrack" if name in STATUSES else "tcp_connections"
+            numbers[f"network_conntrack-{group}/{kind}-{name}"] = number
+        numbers["network_conntrack-table/conntrack-entries"] = total("UNREPLIED") + total("REPLIED")
+        numbers["network_conntrack-table/conntrack-limit"] = limit()
+
+        def written():
+            found = {}
+            for path in glob.glob("/mnt/collectd/csv/router.example/*/*"):
+                with open(path) as file:
+                    rows = list(csv.reader(file))[1:]
+                if rows:
+                    name = os.path.relpath(path, "/mnt/collectd/csv/router.example")
+                    found[re.sub(r"-\d{4}-\d\d-\d\d$", "", name)] = float(rows[0][1])
+            return found if len(found) >= len(numbers) else None
+
+        self.assertEqual(eventually(written, f"{len(numbers)} values"), numbers)
+        self.assertNotRegex(read("/mnt/collectd/log"), "error|warning")
+
+    def test_nagios(self):
+        """Nagios takes the configuration, and its user may run the command, but not another."""
+        path = "/etc/nagios4/conf.d/network-conntrack.cfg"
+        install(path)
+        install("/etc/sudoers.d/nagios-network-conntrack")
+        subprocess.run(["nagios4", "-v", "/etc/nagios4/nagios.cfg"], stdout=subprocess.DEVNULL, check=True)
+        command = re.search(r"^ *command_line +(.*)$", documented(path), re.MULTILINE)[1]
+        percent = total("REPLIED") * 100 // limit()
+        self.assertEqual(
+            as_user("nagios", shlex.split(command)),
+            f"NETWORK-CONNECTIONS OK - table.replied_percent is {percent} "
+            f"| 'table.replied_percent'={percent};80;95;0;\n",
+        )
+        self.assertIn(f"$ sudo -u nagios {command.removeprefix('/usr/bin/')}\n", read_manual())
+        with self.assertRaises(subprocess.CalledProcessError):
+            as_user("nagios", [*shlex.split(command), "-o", "/mnt/file"], stderr=subprocess.DEVNULL)
+
+    def test_zabbix(self):
+        path = "/etc/zabbix/zabbix_agentd.conf.d/network-conntrack.conf"
+        install(path)
+        install("/etc/sudoers.d/zabbix-network-conntrack")
+        write("/mnt/zabbix_agentd.conf", f"Server=127.0.0.1\nInclude={path}\n")
+
+        def tested(key):
+            output = as_user("zabbix", ["zabbix_agentd", "-c", "/mnt/zabbix_agentd.conf", "-t", key])
+            return re.fullmatch(rf"{re.escape(key)} +\[t\|(.*)\]\n", output, re.DOTALL)[1]
+
+        percent = total("REPLIED") * 100 // limit()
+        self.assertEqual(tested("network.conntrack.replied_percent"), str(percent))
+        report = json.loads(tested("network.conntrack.json"))
+        self.assertEqual(report, json.loads(run("--conntrack")))
+        for jsonpath in re.findall(r"`\$\.([\w.]+)`", read_manual().split("In the JSON they are")[1].split("\n\n")[0]):
+            value = report
+            for name in jsonpath.split("."):
+                value = value[name]
+            self.assertIsInstance(value, int, jsonpath)
+
+    def test_telegraf(self):
+        # The user that Telegraf's package would make.
+        for file, line in (
+            ("passwd", "telegraf:x:990:990::/nonexistent:/usr/sbin/nologin"),
+            ("shadow", "telegraf:*:1::::::"),
+            ("group", "telegraf:x:990:"),
+        ):
+            with open(f"/etc/{file}", "a") as users:
+                users.write(f"{line}\n")
+        install("/etc/sudoers.d/telegraf-network-conntrack")
+        path = "/etc/telegraf/telegraf.d/network-conntrack.conf"
+        (plugin,) = tomllib.loads(documented(path))["inputs"]["exec"]
+        self.assertEqual(plugin["data_format"], "influx")
+        (command,) = plugin["commands"]
+        numbers = {}
+        *lines, last = as_user("telegraf", shlex.split(command)).splitlines()
+        for line in lines:
+            point = parse_line(line)
+            self.assertEqual(point["measurement"], "network_conntrack")
+            group = point["tags"]["protocol"] + point["tags"]["ip"].removeprefix("v")
+            numbers |= {(group, name.upper()): number for name, number in point["fields"].items()}
+        # A line has the same fields for all, so that there are states for UDP too.
+        self.assertEqual({key: numbers[key] for key in expected()}, expected())
+        self.assertEqual(sum(numbers.values()), sum(expected().values()))
+        point = parse_line(last)
+        self.assertEqual(point["measurement"], "network_conntrack_table")
+        self.assertEqual(point["fields"], {"entries": total("UNREPLIED") + total("REPLIED"), "limit": limit()})
+
+    def test_cron(self):
+        """The line of the crontab has nothing to log here, and that is an exit status of 0."""
+        crontab = documented("/etc/crontabs/root (of a router)").splitlines()
+        command = crontab[1].removeprefix("* * * * * ")
+        logged = subprocess.run(
+            ["busybox", "sh", "-c", command.replace("logger", "echo logged")], stdout=subprocess.PIPE, check=True
+        ).stdout
+        self.assertEqual(logged, b"")
+
+
+def read_manual():
+    return read(os.path.join(os.path.dirname(__file__), "../../docs/monitors.md"))
+
+
+if __name__ == "__main__":
+    unittest.main()
