@@ -105,7 +105,7 @@ fn find(bytes: &[u8], start: usize) -> Option<(usize, u32)> {
         let start = place;
         place = end_of_word(bytes, start.wrapping_add(1))?;
         let name = bytes.get(start..)?.first_chunk()?;
-        let last = bytes.get(..place)?.last_chunk()?;
+        let last = bytes.get(place.wrapping_sub(4)..)?.first_chunk()?;
         let digest = digest(name, last, place.wrapping_sub(start), FACTOR);
         let mut label = KNOWN.get(digest as usize % 32)? ^ digest & !31;
         if bytes.get(start.wrapping_sub(1)) != Some(&b' ') {
