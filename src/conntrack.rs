@@ -15,6 +15,7 @@ use core::num::NonZero;
 
 use crate::counts::{LABELS, STATES, SUM, Subject};
 use crate::decimal::natural;
+use crate::packed::copy;
 use crate::row::Port;
 use crate::swar::{WORD, each, first, word};
 use crate::words::split_once;
@@ -200,13 +201,11 @@ const fn known(factor: u32) -> Option<[u32; 32]> {
         let is_state = label < STATES;
         let (before, behind) = if is_state { ("", "") } else { ("[", "]") };
         let mut text = [0; 32];
-        let mut length = 0;
-        copy(before, &mut text, &mut length);
-        copy(name.0, &mut text, &mut length);
-        copy(behind, &mut text, &mut length);
-        let mut end = length;
+        let mut length = copy(before, &mut text, 0);
+        length = copy(name.0, &mut text, length);
+        length = copy(behind, &mut text, length);
         // What the kernel puts behind a state, of which the shortest's digest takes some.
-        copy(" src=", &mut text, &mut end);
+        copy(" src=", &mut text, length);
         let word = text.split_at(length).0;
         let (Some(first), Some(last)) = (text.first_chunk(), word.last_chunk()) else { panic!() };
         let is_in_rows = label != UNKNOWN as usize && label != REPLIED as usize;
@@ -220,17 +219,6 @@ const fn known(factor: u32) -> Option<[u32; 32]> {
         label += 1;
     }
     Some(known)
-}
-
-/// Appends a text to the first `length` of the bytes.
-#[allow(clippy::arithmetic_side_effects)]
-const fn copy(text: &str, bytes: &mut [u8], length: &mut usize) {
-    let mut rest = text.as_bytes();
-    while let [byte, behind @ ..] = rest {
-        bytes[*length] = *byte;
-        *length += 1;
-        rest = behind;
-    }
 }
 
 /// A number for a word of 4 to 12 bytes, by eight bytes from where it begins, its last four, and its length.

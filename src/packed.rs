@@ -84,7 +84,7 @@ pub(crate) static PAIRS: [[u8; 2]; 128] = {
 };
 
 /// Copies a template behind so many bytes, with one byte for each of its places, and gives the new length.
-const fn copy(template: &str, bytes: &mut [u8], mut length: usize) -> usize {
+pub(crate) const fn copy(template: &str, bytes: &mut [u8], mut length: usize) -> usize {
     let mut rest = template.as_bytes();
     while let [byte, behind @ ..] = rest {
         assert!(byte.is_ascii(), "a byte of another kind would stand for a pair");

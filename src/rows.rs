@@ -8,7 +8,7 @@ use core::num::NonZero;
 
 use crate::conntrack::{self, Tracked};
 use crate::row::{self, HEAD, Socket, WINDOW};
-use crate::swar::{WORD, Word, each, word};
+use crate::swar::{WORD, Word, each, first, word, zeros};
 use crate::table::{Family, Table};
 use crate::words::split_once;
 
@@ -196,13 +196,14 @@ fn newline(words: &[[u8; WORD]], start: usize) -> usize {
             }
         }
         while let Some(some) = NonZero::new(without) {
-            let is_big_endian = cfg!(target_endian = "big");
-            let bits = if is_big_endian { some.leading_zeros() } else { some.trailing_zeros() };
-            let place = next.wrapping_sub(1).wrapping_mul(WORD).wrapping_add((bits / 8) as usize);
+            let place = next.wrapping_sub(1).wrapping_mul(WORD).wrapping_add(first(some));
             if words.as_flattened().get(place) == Some(&b'\n') {
                 return place;
             }
-            without &= if is_big_endian { Word::MAX >> 1 >> bits } else { without.wrapping_sub(1) };
+            let is_big_endian = cfg!(target_endian = "big");
+            let others =
+                if is_big_endian { Word::MAX >> 1 >> zeros(some) } else { without.wrapping_sub(1) };
+            without &= others;
         }
     }
 }

@@ -22,9 +22,12 @@ pub const fn each(byte: u8) -> Word {
     Word::from_ne_bytes([byte; WORD])
 }
 
+/// How many bits, from the first byte on, are zero before one that isn't.
+pub fn zeros(word: NonZero<Word>) -> u32 {
+    if cfg!(target_endian = "big") { word.leading_zeros() } else { word.trailing_zeros() }
+}
+
 /// The place of the first byte that isn't zero.
 pub fn first(word: NonZero<Word>) -> usize {
-    let bits =
-        if cfg!(target_endian = "big") { word.leading_zeros() } else { word.trailing_zeros() };
-    (bits / 8) as usize
+    (zeros(word) / 8) as usize
 }
