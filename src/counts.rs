@@ -59,24 +59,24 @@ impl State {
 pub struct Subject {
     /// The names of the groups, in the order of the report.
     pub groups: Words,
-    /// How many there are.
-    pub length: usize,
     /// The names of a group's numbers, in the order of the report.
     pub numbers: Words,
     /// How many there are.
     pub width: usize,
     /// Where those begin whose sum is that of the group, and where they end.
     summed: [usize; 2],
+    /// Which groups with counters each group is the sum of: the first, and the one behind the last.
+    pub sums: &'static [[u8; 2]],
 }
 
 impl Subject {
     /// Sockets, by [`Table`](crate::table::Table) and [`State`].
     pub const SOCKETS: Subject = Subject {
         groups: Words("tcp4 tcp6 udp4 udp6 tcp udp all"),
-        length: 7,
         numbers: State::NAMES,
         width: State::NUMBER,
         summed: [0, State::NUMBER],
+        sums: &[[0, 1], [1, 2], [2, 3], [3, 4], [0, 2], [2, 4], [0, 4]],
     };
 
     /// Tracked connections, by protocol, IP version, and labels: the states of TCP (`tcp_conntrack_names` in
@@ -84,7 +84,6 @@ impl Subject {
     /// the last four numbers.
     pub const CONNTRACK: Subject = Subject {
         groups: Words("tcp4 tcp6 udp4 udp6 other4 other6 tcp udp other all table"),
-        length: TABLE + 1,
         numbers: Words(concat!(
             "NONE SYN_SENT SYN_RECV ESTABLISHED FIN_WAIT CLOSE_WAIT LAST_ACK TIME_WAIT CLOSE SYN_SENT2 UNKNOWN ",
             "UNREPLIED REPLIED ASSURED OFFLOAD HW_OFFLOAD ",
@@ -92,6 +91,19 @@ impl Subject {
         )),
         width: NUMBERS,
         summed: [STATES, LABELS],
+        sums: &[
+            [0, 1],
+            [1, 2],
+            [2, 3],
+            [3, 4],
+            [4, 5],
+            [5, 6],
+            [0, 2],
+            [2, 4],
+            [4, 6],
+            [0, 6],
+            [6, 7],
+        ],
     };
 
     pub fn of(conntrack: bool) -> &'static Subject {
@@ -111,13 +123,6 @@ pub const TABLE: usize = 10;
 /// The groups that are no sums, which have counters.
 const COUNTED: usize = 7;
 
-/// Which of these each group of sockets, and of tracked connections, is the sum of: the first, and the one behind the
-/// last.
-const SUMS: [[[u8; 2]; TABLE + 1]; 2] = [
-    [[0, 1], [1, 2], [2, 3], [3, 4], [0, 2], [2, 4], [0, 4], [0, 0], [0, 0], [0, 0], [0, 0]],
-    [[0, 1], [1, 2], [2, 3], [3, 4], [4, 5], [5, 6], [0, 2], [2, 4], [4, 6], [0, 6], [6, 7]],
-];
-
 /// Names one number: one of a group's, or the sum of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key {
@@ -132,7 +137,7 @@ pub const SUM: usize = 0xff;
 
 impl Key {
     /// How many there are of sockets, and at most are asked for at once.
-    pub const NUMBER: usize = Subject::SOCKETS.length * (Subject::SOCKETS.width + 1);
+    pub const NUMBER: usize = Subject::SOCKETS.sums.len() * (Subject::SOCKETS.width + 1);
 
     /// That of no number.
     pub const NONE: Key = Key { group: 0, number: 0 };
@@ -140,7 +145,7 @@ impl Key {
     /// Reads `GROUP.STATE`, or `GROUP`.
     pub fn parse(subject: &Subject, name: &[u8]) -> Option<Key> {
         let (group, number) = split_once(name, b'.');
-        let group = subject.groups.position(group, subject.length)?;
+        let group = subject.groups.position(group, subject.sums.len())?;
         let number = match number {
             Some(number) => subject.numbers.position(number, subject.width)?,
             None => SUM,
@@ -198,11 +203,10 @@ impl Counts {
     /// A number of a group, both given by their places in the report.
     #[inline(never)]
     pub fn count(&self, group: usize, number: usize) -> u32 {
-        let [sockets, conntrack] = &SUMS;
-        let sums = if self.conntrack { conntrack } else { sockets };
-        let &[first, end] = sums.get(group).unwrap_or(&[0, 0]);
+        let subject = self.subject();
+        let &[first, end] = subject.sums.get(group).unwrap_or(&[0, 0]);
         let [from, to] =
-            if number == SUM { self.subject().summed } else { [number, number.wrapping_add(1)] };
+            if number == SUM { subject.summed } else { [number, number.wrapping_add(1)] };
         let mut sum: u32 = 0;
         for group in first..end {
             for number in from..to {

@@ -27,7 +27,7 @@ type Range = (usize, usize);
 
 // What there is of sockets.
 const TABLES: Range = (0, 4);
-const TABLES_AND_SUMS: Range = (0, Subject::SOCKETS.length);
+const TABLES_AND_SUMS: Range = (0, Subject::SOCKETS.sums.len());
 const ALL_STATES: Range = (0, State::NUMBER);
 
 // What there is of tracked connections.
