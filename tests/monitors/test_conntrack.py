@@ -13,7 +13,7 @@ import tomllib
 import unittest
 
 from line_protocol_parser import parse_line
-from support import PROGRAM, answers, documented, eventually, install, read, run, start, write
+from support import MANUAL, PROGRAM, answers, documented, eventually, install, read, run, start, write
 
 # What is in the table: so many of UDP that are not answered, and so many that are.
 NUMBERS = {"udp4": {"UNREPLIED": 3, "REPLIED": 2}, "udp6": {"UNREPLIED": 5, "REPLIED": 4}}
@@ -98,7 +98,7 @@ class Conntrack(unittest.TestCase):
             [PROGRAM, "--conntrack"], user="nobody", group="nogroup", extra_groups=[], capture_output=True, text=True
         )
         self.assertEqual((failed.returncode, failed.stdout), (1, ""))
-        text = re.search(r"^\$ network-connections --conntrack\n(.*\n)", read_manual(), re.MULTILINE)[1]
+        text = re.search(r"^\$ network-connections --conntrack\n(.*\n)", read(MANUAL), re.MULTILINE)[1]
         self.assertEqual(failed.stderr, text)
 
     def test_json(self):
@@ -239,7 +239,7 @@ class Conntrack(unittest.TestCase):
             f"NETWORK-CONNECTIONS OK - table.replied_percent is {percent} "
             f"| 'table.replied_percent'={percent};80;95;0;\n",
         )
-        self.assertIn(f"$ sudo -u nagios {command.removeprefix('/usr/bin/')}\n", read_manual())
+        self.assertIn(f"$ sudo -u nagios {command.removeprefix('/usr/bin/')}\n", read(MANUAL))
         with self.assertRaises(subprocess.CalledProcessError):
             as_user("nagios", [*shlex.split(command), "-o", "/mnt/file"], stderr=subprocess.DEVNULL)
 
@@ -257,7 +257,7 @@ class Conntrack(unittest.TestCase):
         self.assertEqual(tested("network.conntrack.replied_percent"), str(percent))
         report = json.loads(tested("network.conntrack.json"))
         self.assertEqual(report, json.loads(run("--conntrack")))
-        for jsonpath in re.findall(r"`\$\.([\w.]+)`", read_manual().split("In the JSON they are")[1].split("\n\n")[0]):
+        for jsonpath in re.findall(r"`\$\.([\w.]+)`", read(MANUAL).split("In the JSON they are")[1].split("\n\n")[0]):
             value = report
             for name in jsonpath.split("."):
                 value = value[name]
@@ -299,10 +299,6 @@ class Conntrack(unittest.TestCase):
             ["busybox", "sh", "-c", command.replace("logger", "echo logged")], stdout=subprocess.PIPE, check=True
         ).stdout
         self.assertEqual(logged, b"")
-
-
-def read_manual():
-    return read(os.path.join(os.path.dirname(__file__), "../../docs/monitors.md"))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ use network_connections::table::Table;
 use proptest::prelude::*;
 
 use crate::conntrack_oracle::{self, Flow, Outcome, STATES, STATUSES};
+use crate::rows::{cut, places};
 
 /// Words of a buffer that has room for rows of 500 bytes and not much more.
 const SMALL: usize = 1 + (500 + WINDOW) / WORD;
@@ -652,18 +653,6 @@ fn table() -> impl Strategy<Value = Vec<u8>> {
         }
         table
     })
-}
-
-/// The same bytes, cut anywhere.
-fn cut<'a>(bytes: &'a [u8], places: &[prop::sample::Index]) -> Vec<&'a [u8]> {
-    let mut places: Vec<usize> = places.iter().map(|place| place.index(bytes.len() + 1)).collect();
-    places.extend([0, bytes.len()]);
-    places.sort();
-    places.windows(2).map(|ends| &bytes[ends[0]..ends[1]]).collect()
-}
-
-fn places() -> impl Strategy<Value = Vec<prop::sample::Index>> {
-    prop::collection::vec(any::<prop::sample::Index>(), 0..40)
 }
 
 proptest! {

@@ -36,43 +36,15 @@ pub fn counts(table: &str) -> BTreeMap<String, u64> {
             counts.insert(format!("{group}.{name}"), 0);
         }
     }
-    for row in table.lines() {
-        let columns: Vec<&str> = row.split_whitespace().collect();
-        let family = match columns[1] {
-            "2" => "4",
-            "10" => "6",
-            family => panic!("family {family}: {row}"),
-        };
-        let protocol = match columns[3] {
-            "6" => "tcp",
-            "17" => "udp",
-            _ => "other",
-        };
-        let names = [(protocol == "tcp").then(|| state(&columns)), Some(status(&columns))];
-        for group in [&format!("{protocol}{family}"), protocol, "all"] {
-            for name in names.into_iter().flatten() {
+    for flow in flows(table.as_bytes()).unwrap().unwrap() {
+        let protocol = flow.group.trim_end_matches(['4', '6']);
+        for group in [flow.group, protocol, "all"] {
+            for name in [flow.state, Some(flow.status)].into_iter().flatten() {
                 *counts.get_mut(&format!("{group}.{name}")).unwrap() += 1;
             }
         }
     }
     counts
-}
-
-/// A state stands behind the time that the row has left, and neither is in one that is offloaded.
-fn state(columns: &[&str]) -> &'static str {
-    let word = columns[5];
-    STATES.into_iter().find(|state| *state == word).unwrap_or("UNKNOWN")
-}
-
-fn status(columns: &[&str]) -> &'static str {
-    let has = |word| columns.contains(&word);
-    match () {
-        _ if has("[HW_OFFLOAD]") => "HW_OFFLOAD",
-        _ if has("[OFFLOAD]") => "OFFLOAD",
-        _ if has("[ASSURED]") => "ASSURED",
-        _ if has("[UNREPLIED]") => "UNREPLIED",
-        _ => "REPLIED",
-    }
 }
 
 /// What a row says of its connection.

@@ -400,14 +400,14 @@ fn table(family: Family) -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// The same bytes, cut anywhere.
-fn cut<'a>(bytes: &'a [u8], places: &[prop::sample::Index]) -> Vec<&'a [u8]> {
+pub fn cut<'a>(bytes: &'a [u8], places: &[prop::sample::Index]) -> Vec<&'a [u8]> {
     let mut places: Vec<usize> = places.iter().map(|place| place.index(bytes.len() + 1)).collect();
     places.extend([0, bytes.len()]);
     places.sort();
     places.windows(2).map(|ends| &bytes[ends[0]..ends[1]]).collect()
 }
 
-fn places() -> impl Strategy<Value = Vec<prop::sample::Index>> {
+pub fn places() -> impl Strategy<Value = Vec<prop::sample::Index>> {
     prop::collection::vec(any::<prop::sample::Index>(), 0..40)
 }
 
