@@ -5,8 +5,11 @@
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
-// As the compiler for them is asked to build core, it may as well do this.
-#![cfg_attr(any(target_arch = "mips", target_arch = "mips64"), feature(asm_experimental_arch))]
+// As the compiler of the static programs for them is asked to build core, it may as well do this.
+#![cfg_attr(
+    all(any(target_arch = "mips", target_arch = "mips64"), target_feature = "crt-static"),
+    feature(asm_experimental_arch)
+)]
 
 mod errno;
 mod netlink;

@@ -372,7 +372,8 @@ unsafe fn call(number: c_long, a: usize, b: usize, c: usize, d: usize) -> Result
 
 /// Makes any system call: by the C library's one function for that, because one each is larger, or by none
 /// where that is shorter. (With what tells the errno the function is 300 to 500 bytes. The registers of calls are
-/// in syscall(2); the kernel changes those named here as outputs, and no others.)
+/// in syscall(2); the kernel changes those named here as outputs, and no others.) Assembly that a compiler may not
+/// know is for static programs alone: what compiles these knows it.
 ///
 /// # Safety
 /// As for that system call.
@@ -383,7 +384,7 @@ unsafe fn call_once(
     c: usize,
     d: usize,
 ) -> Result<usize, Errno> {
-    #[cfg(any(target_arch = "mips", target_arch = "mips64"))]
+    #[cfg(all(any(target_arch = "mips", target_arch = "mips64"), target_feature = "crt-static"))]
     let (result, failed) = {
         let (result, failed): (usize, usize);
         // SAFETY: the caller vouches for the call, and nothing else is changed.
@@ -401,7 +402,7 @@ unsafe fn call_once(
         }
         (result, failed != 0)
     };
-    #[cfg(target_arch = "powerpc")]
+    #[cfg(all(target_arch = "powerpc", target_feature = "crt-static"))]
     let (result, failed) = {
         let (result, conditions): (usize, usize);
         // SAFETY: as above.
@@ -486,9 +487,10 @@ unsafe fn call_once(
         (result.unsigned_abs(), result < 0)
     };
     #[cfg(not(any(
-        target_arch = "mips",
-        target_arch = "mips64",
-        target_arch = "powerpc",
+        all(
+            any(target_arch = "mips", target_arch = "mips64", target_arch = "powerpc"),
+            target_feature = "crt-static"
+        ),
         target_arch = "aarch64",
         target_arch = "riscv64",
         all(any(target_arch = "x86", target_arch = "x86_64"), target_env = "musl")
@@ -509,8 +511,9 @@ unsafe fn call_once(
 }
 
 /// What musl has for all programs at their start, for this one: it needs no thread-local storage, vDSO,
-/// constructors or destructors. 1.3 KB less on x86_64, 2.4 KB on mips64.
-#[cfg(target_env = "musl")]
+/// constructors or destructors. 1.3 KB less on x86_64, 2.4 KB on mips64. (Not where musl's shared
+/// library is linked: that has it all, and an errno that these would hide.)
+#[cfg(all(target_env = "musl", target_feature = "crt-static"))]
 mod start {
     use core::ffi::{c_char, c_int};
     use core::sync::atomic::AtomicI32;
