@@ -1,5 +1,6 @@
 """What the tests of monitoring systems have in common. They run in the sandbox, as root."""
 
+import json
 import os
 import re
 import signal
@@ -7,13 +8,18 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.parse
+import urllib.request
 
 # They change this machine's configuration, and start its daemons.
 if socket.gethostname() != "sandbox":
     sys.exit("Not in the sandbox. scripts/test-monitors runs these tests.")
 
 PROGRAM = "/usr/bin/network-connections"
-MANUAL = os.path.join(os.path.dirname(__file__), "../../docs/monitors.md")
+PROJECT = os.path.join(os.path.dirname(__file__), "../..")
+MANUAL = f"{PROJECT}/docs/monitors.md"
+README = f"{PROJECT}/README.md"
 
 TABLES = ["tcp4", "tcp6", "udp4", "udp6"]
 # As the kernel numbers them. UNKNOWN is any other number.
@@ -24,21 +30,66 @@ STATES = {
 }  # fmt: skip
 
 
-def documented(path):
-    """What the manual says is in a file: all its blocks whose first comment is the file's name."""
+def contrib(name):
+    """The text of a file below contrib/, which the manual has to name."""
     with open(MANUAL) as manual:
-        blocks = re.findall(r"^```\w+\n(.*?)^```$", manual.read(), re.DOTALL | re.MULTILINE)
-    name = re.compile(rf"(#!.*\n)?# {re.escape(path)}\n")
-    blocks = [block for block in blocks if name.match(block)]
-    assert blocks, f"{MANUAL} has no {path}"
-    return "".join(blocks)
+        assert f"](../contrib/{name})" in manual.read(), f"{MANUAL} has no link to contrib/{name}"
+    return read(f"{PROJECT}/contrib/{name}")
 
 
-def install(path):
-    """Makes a file as the manual has it."""
-    text = documented(path)
-    write(path, text)
-    os.chmod(path, 0o755 if text.startswith("#!") else 0o644)
+def place(name):
+    """Where a file of contrib/ goes, as its first comment says."""
+    return re.match(r"(#!.*\n)?# (/\S+)\n", contrib(name))[2]
+
+
+def follow(name, page=MANUAL):
+    """Puts a file of contrib/ into place by a page's commands: by the block of them that names it.
+
+    Returns its path there, which is what the commands have changed.
+    """
+    path = place(name)
+    blocks = re.findall(r"^```sh\n(.*?)^```$", read(page), re.DOTALL | re.MULTILINE)
+    blocks = [block for block in blocks if re.search(rf"\bcontrib/{re.escape(name)}\s", block)]
+    assert len(blocks) == 1, f"{page} has {len(blocks)} blocks of commands for contrib/{name}"
+    make_commands()
+    before = read(path)
+    environment = {**os.environ, "PATH": f"{COMMANDS}:{os.environ['PATH']}"}
+    subprocess.run(["sh", "-eu", "-c", blocks[0]], cwd=PROJECT, env=environment, check=True)
+    assert read(path) != before, f"{path} is as before these commands:\n{blocks[0]}"
+    return path
+
+
+# What the manual's commands find first. The router that they reach is this sandbox. What starts a service does
+# nothing: a test starts it by itself.
+COMMANDS = "/mnt/commands"
+
+
+def make_commands():
+    for path, text in {
+        f"{COMMANDS}/ssh": 'shift\nexec busybox sh -c "$*"',
+        f"{COMMANDS}/scp": '[ "$1" = -O ]\nexec cp "$2" "${3#root@192.168.1.1:}"',
+        # Its default directory for uncommitted changes is in /tmp, which isn't the sandbox's own.
+        f"{COMMANDS}/uci": f'exec {PROJECT}/target/uci/uci -t {COMMANDS}/changes "$@"',
+        f"{COMMANDS}/opkg": ":",
+        f"{COMMANDS}/systemctl": ":",
+        "/etc/init.d/collectd": ":",
+        "/etc/init.d/cron": ":",
+        "/etc/init.d/luci_statistics": ":",
+        "/etc/init.d/prometheus-node-exporter-lua": ":",
+    }.items():
+        write(path, f"#!/bin/sh\nset -eu\n{text}\n")
+        os.chmod(path, 0o755)
+    os.makedirs(f"{COMMANDS}/changes", exist_ok=True)
+
+
+def uci(package):
+    """What OpenWrt's uci reads in a file of /etc/config: the options and the type of each section, by its name."""
+    sections = {}
+    for line in subprocess.check_output([f"{COMMANDS}/uci", "show", package], text=True).splitlines():
+        name, value = line.split("=", 1)
+        _, section, *option = name.split(".")
+        sections.setdefault(section, {})[option[0] if option else "type"] = value.strip("'")
+    return sections
 
 
 def write(path, text):
@@ -89,10 +140,99 @@ def eventually(found, what, seconds=120):
     return result
 
 
+def start_collectd(directory, interval, plugins):
+    """Starts collectd with a configuration of plugins, from a file. It writes CSV into a directory."""
+    write(
+        f"{directory}/collectd.conf",
+        f"""
+        Hostname "router.example"
+        FQDNLookup false
+        Interval {interval}
+        BaseDir "{directory}"
+        PIDFile "{directory}/pid"
+        LoadPlugin logfile
+        <Plugin logfile>
+            File "{directory}/log"
+            PrintSeverity true
+        </Plugin>
+        LoadPlugin csv
+        <Plugin csv>
+            DataDir "{directory}/csv"
+        </Plugin>
+        Include "{plugins}"
+        """,
+    )
+    return start("collectd", "-f", "-C", f"{directory}/collectd.conf")
+
+
+def first_line(wrapper):
+    """What a script for OpenWrt's collectd, of contrib/, prints first: by BusyBox's shell, every 30 seconds."""
+    process = start(
+        "busybox", "sh", f"{PROJECT}/contrib/{wrapper}", stdout=subprocess.PIPE, text=True,
+        env={"COLLECTD_HOSTNAME": "router", "COLLECTD_INTERVAL": "30.000"},
+    )  # fmt: skip
+    line = process.stdout.readline()
+    process.kill()
+    process.wait()
+    return line
+
+
+def write_exec_plugin(path, user, group, *command):
+    """Writes the configuration of collectd that OpenWrt's scripts make of a section for its exec plugin."""
+    words = " ".join(f'"{word}"' for word in (f"{user}:{group}", *command))
+    write(path, f"LoadPlugin exec\n<Plugin exec>\n    Exec {words}\n</Plugin>\n")
+
+
 def answers(port):
     """Whether a server listens."""
     with socket.socket() as client:
         return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+def get(url):
+    with urllib.request.urlopen(url) as response:
+        return response.read().decode()
+
+
+def is_prometheus_ready():
+    """Whether it is started up. Until then it listens, and answers with 503 to whatever it is asked."""
+    try:
+        get("http://127.0.0.1:9090/-/ready")
+    except urllib.error.HTTPError as error:
+        assert error.code == 503, error
+        return False
+    return True
+
+
+def start_prometheus(rules=""):
+    """Starts Prometheus as Debian's service runs it, with the node exporter to scrape and perhaps a file of rules.
+
+    Returns a function that asks its API: path and parameters.
+    """
+    write(
+        "/etc/prometheus/prometheus.yml",
+        f"""
+global: {{scrape_interval: 1s, evaluation_interval: 1s}}
+rule_files: [{rules}]
+scrape_configs: [{{job_name: node, static_configs: [{{targets: ["127.0.0.1:9100"]}}]}}]
+        """,
+    )
+    start(
+        "prometheus", user="prometheus", group="prometheus", cwd="/var/lib/prometheus", stderr=subprocess.DEVNULL
+    )
+    eventually(lambda: answers(9090) and is_prometheus_ready(), "Prometheus")
+
+    def api(path, **parameters):
+        return json.loads(get(f"http://127.0.0.1:9090/api/v1/{path}?{urllib.parse.urlencode(parameters)}"))["data"]
+
+    return api
+
+
+def advice(alert):
+    """The commands in the description of an alert of contrib/prometheus/network-connections.rules.yml."""
+    rules = contrib("prometheus/network-connections.rules.yml")
+    rule = re.search(rf"- alert: {alert}\n(.*?)(\n\n|\Z)", rules, re.DOTALL)[1]
+    return re.findall("`(.*?)`", " ".join(rule.split("description:")[1].split()))
 
 
 def counts(**others):

@@ -4,39 +4,17 @@ import csv
 import glob
 import os
 import re
+import shutil
 import socket
 import unittest
 
-from support import connect, counts, distinct, documented, eventually, install, procfs, read, run, start, write
+from support import (
+    connect, contrib, counts, distinct, eventually, first_line, follow, place, procfs, read, run, start_collectd, uci,
+    write, write_exec_plugin,
+)  # fmt: skip
 
-DEBIAN = "/etc/collectd/collectd.conf.d/network-connections.conf"
-UCI = "/etc/config/collectd"
-WRAPPER = "/usr/libexec/collectd/network-connections.sh"
-
-
-def start_collectd(directory, interval, plugins):
-    """Starts collectd with a configuration of plugins, from a file."""
-    write(
-        f"{directory}/collectd.conf",
-        f"""
-        Hostname "router.example"
-        FQDNLookup false
-        Interval {interval}
-        BaseDir "{directory}"
-        PIDFile "{directory}/pid"
-        LoadPlugin logfile
-        <Plugin logfile>
-            File "{directory}/log"
-            PrintSeverity true
-        </Plugin>
-        LoadPlugin csv
-        <Plugin csv>
-            DataDir "{directory}/csv"
-        </Plugin>
-        Include "{plugins}"
-        """,
-    )
-    return start("collectd", "-f", "-C", f"{directory}/collectd.conf")
+DEBIAN = "collectd/network-connections.conf"
+WRAPPER = "collectd/network-connections.sh"
 
 
 def recorded(directory):
@@ -54,6 +32,12 @@ def recorded(directory):
             # A day's file more, at midnight.
             result.setdefault(match.groups(), []).extend((float(time), float(n)) for time, n in rows[1:])
     return result
+
+
+def interval_of(line):
+    """The interval of a line for collectd's exec plugin."""
+    form = r'PUTVAL "router/network_connections-\w+/tcp_connections-\w+" interval=(\S+) N:\d+'
+    return float(re.fullmatch(form, line)[1])
 
 
 class Collectd(unittest.TestCase):
@@ -89,15 +73,16 @@ class Collectd(unittest.TestCase):
     def test_exec(self):
         """As the manual has it. That it's the program that repeats, and not collectd that runs it again,
         is shown by an interval of collectd's that never goes by."""
-        install(DEBIAN)
-        start_collectd("/mnt/exec", 9999, DEBIAN)
+        # Debian's package collectd has the directory.
+        os.makedirs("/etc/collectd/collectd.conf.d")
+        start_collectd("/mnt/exec", 9999, follow(DEBIAN))
         self.check("/mnt/exec", self.numbers, 10)
 
     def test_each_count(self):
         """The manual's command for a procfs directory with different numbers of all sockets."""
         numbers = distinct(1)
         path = procfs("/mnt/distinct", numbers)
-        text = documented(DEBIAN)
+        text = contrib(DEBIAN)
         self.assertEqual(text.count('"-i" "10"'), 1)
         write("/mnt/each/exec.conf", text.replace('"-i" "10"', f'"-i" "2" "{path}"'))
         start_collectd("/mnt/each", 9999, "/mnt/each/exec.conf")
@@ -105,38 +90,69 @@ class Collectd(unittest.TestCase):
 
     def test_openwrt(self):
         """By a script, as OpenWrt's configuration needs it, that BusyBox runs."""
-        install(WRAPPER)
         # What is /bin/sh for the script, and for everybody else here.
         os.remove("/usr/bin/sh")
         os.symlink("busybox", "/usr/bin/sh")
-        # The line of collectd.conf that /etc/init.d/collectd makes of the section exec_input.
-        option = dict(re.findall(r"option (\w+) '(.*)'", documented(UCI)))
+        wrapper = place(WRAPPER)
+        # What is there before, with the plugin switched off as in OpenWrt's example.
         write(
-            "/mnt/openwrt/exec.conf",
-            f"""
-            LoadPlugin exec
-            <Plugin exec>
-                Exec "{option["cmduser"]}:{option["cmdgroup"]}" "{option["cmdline"]}"
-            </Plugin>
-            """,
+            "/etc/config/collectd",
+            "config globals 'globals'\n\toption alt_config_file \"/etc/collectd.conf\"\n\toption Interval '30'\n\n"
+            "config plugin 'exec'\n\toption enable '0'\n",
         )
+        expected = {
+            "globals": {"type": "globals", "Interval": "30"},
+            "exec": {"type": "plugin", "enable": "1"},
+            "network_connections": {
+                "type": "exec_input", "cmdline": wrapper, "cmduser": "nobody", "cmdgroup": "nogroup",
+            },
+            # By the same block of commands.
+            "network_conntrack": {
+                "type": "exec_input", "cmdline": place("collectd/network-conntrack.sh"),
+                "cmduser": "nobody", "cmdgroup": "root",
+            },
+        }  # fmt: skip
+        follow("collectd/network-connections.uci")
+        self.assertEqual(uci("collectd"), expected)
+        # Again, after a change: nothing is there twice.
+        write("/etc/config/collectd", read("/etc/config/collectd").replace("option enable '1'", "option enable '0'"))
+        follow("collectd/network-connections.uci")
+        self.assertEqual(uci("collectd"), expected)
+        self.assertTrue(os.access(wrapper, os.X_OK))
+        # As the newer of OpenWrt's /etc/init.d/collectd leave it.
+        os.chmod(wrapper, 0o500)
+        shutil.chown(wrapper, "nobody", "nogroup")
+        section = uci("collectd")["network_connections"]
+        write_exec_plugin("/mnt/openwrt/exec.conf", section["cmduser"], section["cmdgroup"], section["cmdline"])
         start_collectd("/mnt/openwrt", 3, "/mnt/openwrt/exec.conf")
         self.check("/mnt/openwrt", self.numbers, 3)
+
+    def test_luci(self):
+        """LuCI's configuration has options, and collectd runs the program again for each report."""
+        write("/etc/config/luci_statistics", "config statistics 'collectd_exec'\n\toption enable '0'\n")
+        follow("collectd/luci-network-connections.uci")
+        sections = uci("luci_statistics")
+        self.assertEqual(sections["collectd_exec"], {"type": "statistics", "enable": "1"})
+        section = sections["network_connections"]
+        self.assertEqual(section["type"], "collectd_exec_input")
+        write_exec_plugin("/mnt/luci/exec.conf", section["cmduser"], section["cmdgroup"], *section["cmdline"].split())
+        start_collectd("/mnt/luci", 3, "/mnt/luci/exec.conf")
+        self.check("/mnt/luci", self.numbers, 3)
 
     def test_lines(self):
         """The environment is that of collectd's exec plugin. (Of a wrong number, collectd takes what it can.)"""
 
         def intervals(**environment):
-            form = r'PUTVAL "router/network_connections-\w+/tcp_connections-\w+" interval=(\S+) N:\d+'
             environment["COLLECTD_HOSTNAME"] = "router"
-            lines = run("-f", "collectd", env=environment).splitlines()
-            self.assertEqual(len(lines), 48)
-            for line in lines:
-                self.assertRegex(line, f"^{form}$")
-            return {float(re.fullmatch(form, line)[1]) for line in lines}
+            return {interval_of(line) for line in run("-f", "collectd", env=environment).splitlines()}
 
+        self.assertEqual(len(run("-f", "collectd").splitlines()), 48)
         self.assertEqual(intervals(), {10})
         self.assertEqual(intervals(COLLECTD_INTERVAL="30.000"), {30})
+
+    def test_wrapper(self):
+        """The interval is collectd's."""
+        self.assertEqual(interval_of(first_line(WRAPPER).rstrip("\n")), 30)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the manual has for tracked connections, which only root and the group root can read, with each system."""
+"""What there is for tracked connections, which only root and the group root can read, with each system."""
 
 import configparser
 import csv
@@ -7,13 +7,17 @@ import json
 import os
 import re
 import shlex
+import shutil
 import socket
 import subprocess
 import tomllib
 import unittest
 
 from line_protocol_parser import parse_line
-from support import MANUAL, PROGRAM, answers, documented, eventually, install, read, run, start, write
+from support import (
+    MANUAL, PROGRAM, PROJECT, advice, answers, contrib, eventually, first_line, follow, place, read, run, start,
+    start_collectd, uci, write, write_exec_plugin,
+)  # fmt: skip
 
 # What is in the table: so many of UDP that are not answered, and so many that are.
 NUMBERS = {"udp4": {"UNREPLIED": 3, "REPLIED": 2}, "udp6": {"UNREPLIED": 5, "REPLIED": 4}}
@@ -116,12 +120,12 @@ class Conntrack(unittest.TestCase):
         self.assertEqual(run("--conntrack", "-q", "all.UNREPLIED", "-q", "udp6"), f"{total('UNREPLIED')}\n9\n")
 
     def test_prometheus(self):
-        """The command of the service, as it is, and what the node exporter makes of what it writes."""
+        """The command of the service, as it is and as it may, and what the node exporter makes of what it writes."""
         unit = configparser.ConfigParser(interpolation=None)
         unit.optionxform = str
-        unit.read_string(documented("/etc/systemd/system/network-conntrack.service"))
+        unit.read_string(contrib("systemd/network-conntrack.service"))
         command = shlex.split(unit["Service"]["ExecStart"])
-        service = start(*command)
+        service = start("setpriv", "--bounding-set=-all", "--no-new-privs", *command)
         self.addCleanup(service.wait)
         self.addCleanup(service.kill)
         file = command[command.index("-o") + 1]
@@ -142,70 +146,33 @@ class Conntrack(unittest.TestCase):
         self.assertEqual({name: float(number) for name, number in found.items()}, series)
         self.assertEqual(len(series), 54)
 
-    def test_rules(self):
-        """The alert is for connections that are replied to, and for a table that has a limit."""
-        rules = "/etc/prometheus/network-conntrack.rules.yml"
-        install(rules)
-        entries = 'network_conntrack_entries{{instance="{}",job="node",protocol="tcp",ip="v{}",status="{}"}}'
-        cases = (
-            # The table's limit, and numbers over IPv4 and IPv6 that are replied to, and of one that isn't.
-            ("full", 1000, 500, 301, 0, True),
-            ("filled", 1000, 500, 300, 200, False),
-            ("unlimited", 0, 500, 301, 0, False),
-        )
-        series, alerts = [], []
-        for name, limit, ipv4, ipv6, unreplied, is_alert in cases:
-            table = f'network_conntrack_table_limit{{instance="{name}",job="node"}}'
-            for text, number in (
-                (table, limit),
-                (entries.format(name, 4, "assured"), ipv4),
-                (entries.format(name, 6, "offload"), ipv6),
-                (entries.format(name, 4, "unreplied"), unreplied),
-            ):
-                series.append({"series": text, "values": f"{number}x10"})
-            if is_alert:
-                alerts.append({"exp_labels": {"instance": name}})
-        test = {
-            "rule_files": [rules],
-            "evaluation_interval": "1m",
-            "tests": [
-                {
-                    "interval": "1m",
-                    "input_series": series,
-                    "alert_rule_test": [
-                        {"eval_time": "5m", "alertname": "ConntrackTableFills", "exp_alerts": alerts}
-                    ],
-                }
-            ],
-        }
-        # Which is YAML as well.
-        write("/mnt/rules-test.yml", json.dumps(test))
-        subprocess.run(["promtool", "test", "rules", "/mnt/rules-test.yml"], check=True)
+    def test_advice(self):
+        """The commands in the alerts' descriptions find who has how many connections."""
+        path = f"{PROJECT}/tests/fixtures/conntrack/6.18"
 
-    def test_collectd(self):
-        """collectd gives the program the group root, and takes all of its values."""
-        path = "/etc/collectd/collectd.conf.d/network-conntrack.conf"
-        install(path)
-        write(
-            "/mnt/collectd/collectd.conf",
-            f"""
-            Hostname "router.example"
-            FQDNLookup false
-            Interval 9999
-            BaseDir "/mnt/collectd"
-            PIDFile "/mnt/collectd/pid"
-            LoadPlugin logfile
-            <Plugin logfile>
-                File "/mnt/collectd/log"
-            </Plugin>
-            LoadPlugin csv
-            <Plugin csv>
-                DataDir "/mnt/collectd/csv"
-            </Plugin>
-            Include "{path}"
-            """,
-        )
-        start("collectd", "-f", "-C", "/mnt/collectd/collectd.conf")
+        def found(alert):
+            command = advice(alert)[0].replace("/proc/net", f"{path}/net")
+            self.assertIn(path, command)
+            output = subprocess.check_output(["busybox", "sh", "-c", command], text=True)
+            return {who: int(number) for number, who in map(str.split, output.splitlines())}
+
+        def count(*keys):
+            options = [word for key in keys for word in ("-q", key)]
+            return sum(map(int, run("--conntrack", *options, path).split()))
+
+        sources = found("ConntrackTableFills")
+        self.assertEqual(sum(sources.values()), count("all") - count("all.UNREPLIED"))
+        self.assertIn("192.0.2.2", sources)
+        ends = found("SynFloodForwarded")
+        self.assertEqual(sum(ends.values()), 2 * count("tcp.SYN_SENT", "tcp.SYN_RECV", "tcp.SYN_SENT2"))
+        self.assertIn("src=192.0.2.2", ends)
+        self.assertIn("dst=198.51.100.2", ends)
+        for alert, command in ("ConntrackTableFills", 1), ("ConntrackTableFull", 1), ("ConntrackMissing", 0):
+            subprocess.run(["sh", "-c", advice(alert)[command]], check=True)
+
+    def check_collectd(self, directory, plugins):
+        """Runs collectd, and waits for the values of all names."""
+        start_collectd(directory, 9999, plugins)
         numbers = {}
         for (group, name), number in expected().items():
             kind = "conntrack" if name in STATUSES else "tcp_connections"
@@ -215,24 +182,63 @@ class Conntrack(unittest.TestCase):
 
         def written():
             found = {}
-            for path in glob.glob("/mnt/collectd/csv/router.example/*/*"):
+            for path in glob.glob(f"{directory}/csv/router.example/*/*"):
                 with open(path) as file:
                     rows = list(csv.reader(file))[1:]
                 if rows:
-                    name = os.path.relpath(path, "/mnt/collectd/csv/router.example")
+                    name = os.path.relpath(path, f"{directory}/csv/router.example")
                     found[re.sub(r"-\d{4}-\d\d-\d\d$", "", name)] = float(rows[0][1])
             return found if len(found) >= len(numbers) else None
 
         self.assertEqual(eventually(written, f"{len(numbers)} values"), numbers)
-        self.assertNotRegex(read("/mnt/collectd/log"), "error|warning")
+        self.assertNotRegex(read(f"{directory}/log"), "error|warning")
+
+    def test_collectd(self):
+        """collectd gives the program the group root, and takes all of its values."""
+        os.makedirs("/etc/collectd/collectd.conf.d")
+        self.check_collectd("/mnt/collectd", follow("collectd/network-conntrack.conf"))
+
+    def test_collectd_openwrt(self):
+        """The same by OpenWrt's configuration, which names the script that is beside it."""
+        write("/etc/config/collectd", "")
+        follow("collectd/network-conntrack.uci")
+        wrapper = place("collectd/network-conntrack.sh")
+        sections = uci("collectd")
+        self.assertEqual(sections["exec"], {"type": "plugin", "enable": "1"})
+        section = sections["network_conntrack"]
+        self.assertEqual((section["type"], section["cmdline"]), ("exec_input", wrapper))
+        self.assertTrue(os.access(wrapper, os.X_OK))
+        # As the newer of OpenWrt's /etc/init.d/collectd leave it.
+        os.chmod(wrapper, 0o500)
+        shutil.chown(wrapper, "nobody", "nogroup")
+        write_exec_plugin("/mnt/openwrt/exec.conf", section["cmduser"], section["cmdgroup"], wrapper)
+        self.check_collectd("/mnt/openwrt", "/mnt/openwrt/exec.conf")
+
+    def test_collectd_luci(self):
+        write("/etc/config/luci_statistics", "config statistics 'collectd_exec'\n\toption enable '0'\n")
+        follow("collectd/luci-network-conntrack.uci")
+        sections = uci("luci_statistics")
+        self.assertEqual(sections["collectd_exec"], {"type": "statistics", "enable": "1"})
+        section = sections["network_conntrack"]
+        self.assertEqual(section["type"], "collectd_exec_input")
+        write_exec_plugin("/mnt/luci/exec.conf", section["cmduser"], section["cmdgroup"], *section["cmdline"].split())
+        self.check_collectd("/mnt/luci", "/mnt/luci/exec.conf")
+
+    def test_collectd_wrapper(self):
+        """The interval is collectd's."""
+        line = first_line("collectd/network-conntrack.sh")
+        self.assertRegex(line, r'^PUTVAL "router/network_conntrack-tcp4/\S+" interval=30 N:\d+\n$')
+
+    def check_sudoers(self, name):
+        """What the manual's commands have put beside the other file is what sudo has to know for it."""
+        self.assertEqual(read(place(name)), contrib(name))
 
     def test_nagios(self):
         """Nagios takes the configuration, and its user may run the command, but not another."""
-        path = "/etc/nagios4/conf.d/network-conntrack.cfg"
-        install(path)
-        install("/etc/sudoers.d/nagios-network-conntrack")
+        path = follow("nagios/network-conntrack.cfg")
+        self.check_sudoers("sudoers/nagios-network-conntrack")
         subprocess.run(["nagios4", "-v", "/etc/nagios4/nagios.cfg"], stdout=subprocess.DEVNULL, check=True)
-        command = re.search(r"^ *command_line +(.*)$", documented(path), re.MULTILINE)[1]
+        command = re.search(r"^ *command_line +(.*)$", read(path), re.MULTILINE)[1]
         percent = total("REPLIED") * 100 // limit()
         self.assertEqual(
             as_user("nagios", shlex.split(command)),
@@ -244,9 +250,8 @@ class Conntrack(unittest.TestCase):
             as_user("nagios", [*shlex.split(command), "-o", "/mnt/file"], stderr=subprocess.DEVNULL)
 
     def test_zabbix(self):
-        path = "/etc/zabbix/zabbix_agentd.conf.d/network-conntrack.conf"
-        install(path)
-        install("/etc/sudoers.d/zabbix-network-conntrack")
+        path = follow("zabbix/network-conntrack.conf")
+        self.check_sudoers("sudoers/zabbix-network-conntrack")
         write("/mnt/zabbix_agentd.conf", f"Server=127.0.0.1\nInclude={path}\n")
 
         def tested(key):
@@ -272,9 +277,9 @@ class Conntrack(unittest.TestCase):
         ):
             with open(f"/etc/{file}", "a") as users:
                 users.write(f"{line}\n")
-        install("/etc/sudoers.d/telegraf-network-conntrack")
-        path = "/etc/telegraf/telegraf.d/network-conntrack.conf"
-        (plugin,) = tomllib.loads(documented(path))["inputs"]["exec"]
+        os.makedirs("/etc/telegraf/telegraf.d")
+        (plugin,) = tomllib.loads(read(follow("telegraf/network-conntrack.conf")))["inputs"]["exec"]
+        self.check_sudoers("sudoers/telegraf-network-conntrack")
         self.assertEqual(plugin["data_format"], "influx")
         (command,) = plugin["commands"]
         numbers = {}
@@ -291,14 +296,41 @@ class Conntrack(unittest.TestCase):
         self.assertEqual(point["measurement"], "network_conntrack_table")
         self.assertEqual(point["fields"], {"entries": total("UNREPLIED") + total("REPLIED"), "limit": limit()})
 
-    def test_cron(self):
-        """The line of the crontab has nothing to log here, and that is an exit status of 0."""
-        crontab = documented("/etc/crontabs/root (of a router)").splitlines()
-        command = crontab[1].removeprefix("* * * * * ")
-        logged = subprocess.run(
-            ["busybox", "sh", "-c", command.replace("logger", "echo logged")], stdout=subprocess.PIPE, check=True
-        ).stdout
-        self.assertEqual(logged, b"")
+    def cron(self, name):
+        """The command of the line that a file of contrib/ adds to OpenWrt's crontab."""
+        os.makedirs("/etc/crontabs", exist_ok=True)
+        before = "# What is there\n"
+        write("/etc/crontabs/root", before)
+        crontab = read(follow(name))
+        self.assertTrue(crontab.startswith(before) and crontab.endswith("\n"), crontab)
+        # Among those of the other file that the same commands add.
+        (line,) = [line for line in crontab.splitlines() if line in contrib(name) and not line.startswith("#")]
+        self.assertTrue(line.startswith("* * * * * "), line)
+        return line.removeprefix("* * * * * ")
+
+    def test_cron_log(self):
+        """There is nothing to log here. With a limit that is crossed there is."""
+        command = self.cron("cron/network-conntrack-log.crontab")
+
+        def logged(command):
+            command = command.replace("logger", "echo logger")
+            return subprocess.check_output(["busybox", "sh", "-c", command], text=True)
+
+        percent = total("REPLIED") * 100 // limit()
+        self.assertEqual(logged(command), "")
+        self.assertEqual(command.count("=95"), 1)
+        self.assertEqual(
+            logged(command.replace("=95", f"=@{percent}:95")),
+            f"logger -t network-connections NETWORK-CONNECTIONS CRITICAL - table.replied_percent is {percent} "
+            f"(inside {percent}:95) | 'table.replied_percent'={percent};80;@{percent}:95;0;\n",
+        )
+
+    def test_cron_prometheus(self):
+        command = self.cron("cron/network-conntrack-prometheus.crontab")
+        subprocess.run(["busybox", "sh", "-c", command], check=True)
+        metrics = read("/var/prometheus/network-conntrack.prom")
+        self.assertEqual(len(re.findall(r"^network_conntrack_\S+ \d+$", metrics, re.MULTILINE)), 54)
+        self.assertIn('network_conntrack_entries{protocol="udp",ip="v4",status="unreplied"} 3\n', metrics)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""BusyBox's cron and shell run the crontab of the manual, where there is nothing but BusyBox."""
+"""BusyBox's cron and shell run the lines for a crontab, where there is nothing but BusyBox."""
 
 import os
 import re
@@ -7,12 +7,12 @@ import socket
 import subprocess
 import unittest
 
-from support import PROGRAM, connect, documented, eventually, read, start, write
+from support import PROGRAM, README, connect, contrib, eventually, follow, read, start, uci, write
 
 CRONTAB = "/etc/crontabs/root"
 ROOT = "/mnt/root"
 LOG = f"{ROOT}/var/log/messages"
-METRICS = f"{ROOT}/var/prometheus/network-connections.prom"
+METRICS = f"{ROOT}/var/prometheus"
 
 
 class Cron(unittest.TestCase):
@@ -24,7 +24,14 @@ class Cron(unittest.TestCase):
         for directory in ("dev", "proc", "var/log", "tmp"):
             os.makedirs(f"{ROOT}/{directory}")
         write(f"{ROOT}/etc/passwd", "root:x:0:0:root:/tmp:/bin/sh\n")
-        write(ROOT + CRONTAB, documented(CRONTAB))
+        # OpenWrt has the directory, and no file.
+        os.makedirs(os.path.dirname(CRONTAB))
+        for name in "cron/network-connections-prometheus.crontab", "cron/network-connections-log.crontab":
+            assert follow(name) == CRONTAB
+        write(ROOT + CRONTAB, read(CRONTAB))
+        # As on a router. What is tracked, and how much of it, is for the tests of that.
+        rules = "table inet test { chain input { type filter hook input priority filter; ct state new accept; }; }"
+        subprocess.run(["nft", rules], check=True)
 
         def inside(*command):
             # As of a first process, and not of a user's shell: cron runs what SHELL says.
@@ -35,12 +42,12 @@ class Cron(unittest.TestCase):
         inside("/bin/syslogd", "-n")
         eventually(lambda: os.path.exists(f"{ROOT}/dev/log"), "/dev/log")
 
-        # More than the manual's 50, and of the other state none.
+        # More than the limit of 50, and of the other state none.
         cls.sockets = connect(socket.AF_INET, 1, half_closed=60)
         # As OpenWrt's /etc/init.d/cron starts it.
         crond = inside("/bin/crond", "-f", "-c", "/etc/crontabs", "-l", "5")
         # It looks at the crontab once a minute.
-        commands = documented(CRONTAB).count("\n* * * * * ")
+        commands = read(CRONTAB).count("\n* * * * * ")
         eventually(lambda: read(LOG).count(" cmd ") >= commands, "commands that cron has started", 180)
 
         def parents():
@@ -63,11 +70,26 @@ class Cron(unittest.TestCase):
             )
 
     def test_metrics(self):
-        """The file for OpenWrt's Prometheus exporter."""
-        eventually(lambda: os.path.exists(METRICS), METRICS)
-        self.assertEqual(len(re.findall(r"^network_connections{\S+} \d+$", read(METRICS), re.MULTILINE)), 48)
-        self.assertIn('network_connections{protocol="tcp",ip="v4",state="close_wait"} 60\n', read(METRICS))
-        self.assertEqual(os.listdir(os.path.dirname(METRICS)), [os.path.basename(METRICS)])
+        """The files for OpenWrt's Prometheus exporter."""
+        files = {"network-connections.prom": 48, "network-conntrack.prom": 54}
+        self.assertEqual(set(os.listdir(METRICS)), files.keys())
+        for name, number in files.items():
+            lines = re.findall(r"^network_\S+ \d+$", read(f"{METRICS}/{name}"), re.MULTILINE)
+            self.assertEqual(len(lines), number, name)
+        self.assertIn(
+            'network_connections{protocol="tcp",ip="v4",state="close_wait"} 60\n',
+            read(f"{METRICS}/network-connections.prom"),
+        )
+
+    def test_readme(self):
+        """The README's way to a graph gives cron the same lines, and the router's exporter listens on the LAN."""
+        os.remove(CRONTAB)
+        exporter = "prometheus-node-exporter-lua"
+        write(f"/etc/config/{exporter}", f"config {exporter} 'main'\n\toption listen_interface 'loopback'\n")
+        self.assertEqual(follow("cron/network-connections-prometheus.crontab", README), CRONTAB)
+        lines = [contrib(f"cron/network-{name}-prometheus.crontab") for name in ("connections", "conntrack")]
+        self.assertEqual(read(CRONTAB), "".join(lines))
+        self.assertEqual(uci(exporter)["main"]["listen_interface"], "lan")
 
 
 if __name__ == "__main__":

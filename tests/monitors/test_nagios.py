@@ -5,9 +5,9 @@ import re
 import shutil
 import unittest
 
-from support import documented, eventually, install, procfs, read, start
+from support import contrib, eventually, follow, procfs, read, start
 
-MANUAL = "/etc/nagios4/conf.d/network-connections.cfg"
+CONFIGURATION = "nagios/network-connections.cfg"
 SERVICE = "Network connections"
 CHECK = "-w tcp.TIME_WAIT=1500 -c tcp.TIME_WAIT=4000"
 STATUS = "/var/lib/nagios4/status.dat"
@@ -25,10 +25,10 @@ def status():
 
 
 def add_service(description, arguments):
-    """The manual's service under another name and with other arguments."""
-    service = re.search(r"^define service {\n.*?^}\n", documented(MANUAL), re.DOTALL | re.MULTILINE)[0]
+    """The service under another name and with other arguments."""
+    service = re.search(r"^define service {\n.*?^}\n", contrib(CONFIGURATION), re.DOTALL | re.MULTILINE)[0]
     for old, new in ((SERVICE, description), (CHECK, arguments)):
-        assert service.count(old) == 1, f"{MANUAL} has no {old}"
+        assert service.count(old) == 1, f"{CONFIGURATION} has no {old}"
         service = service.replace(old, new)
     with open("/etc/nagios4/conf.d/more.cfg", "a") as file:
         file.write(service)
@@ -37,7 +37,7 @@ def add_service(description, arguments):
 class Nagios(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        install(MANUAL)
+        follow(CONFIGURATION)
         for total in 1500, 1973, 4000, 4001:
             path = procfs(f"/mnt/{total}", {("tcp4", "TIME_WAIT"): 1000, ("tcp6", "TIME_WAIT"): total - 1000})
             add_service(f"of {total}", f"{CHECK} {path}")
@@ -66,8 +66,8 @@ class Nagios(unittest.TestCase):
         self.assertEqual(service["current_state"], state)
 
     def test_documented(self):
-        """The service of the manual counts the sandbox's own connections: few."""
-        service = eventually(lambda: status().get(SERVICE), "check of the manual's service")
+        """The service as it is counts the sandbox's own connections: few."""
+        service = eventually(lambda: status().get(SERVICE), "check of the service")
         self.assertRegex(service["plugin_output"], "^NETWORK-CONNECTIONS OK - ")
         self.assertRegex(service["performance_data"], r"^'tcp\.TIME_WAIT'=\d+;1500;4000;0;$")
         self.assertEqual(service["current_state"], OK)

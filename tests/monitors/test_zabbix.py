@@ -1,4 +1,4 @@
-"""The Zabbix agent asks the program by the UserParameters of the manual."""
+"""The Zabbix agent asks the program by its UserParameters."""
 
 import json
 import os
@@ -9,9 +9,8 @@ import struct
 import subprocess
 import unittest
 
-from support import answers, connect, eventually, install, run, start, write
+from support import answers, connect, eventually, follow, run, start, write
 
-KEYS = "/etc/zabbix/zabbix_agentd.conf.d/network-connections.conf"
 CONFIGURATION = "/mnt/zabbix_agentd.conf"
 
 
@@ -36,7 +35,7 @@ def asked(key):
 class Zabbix(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        install(KEYS)
+        keys = follow("zabbix/network-connections.conf")
         user = pwd.getpwnam("zabbix")
         os.makedirs("/mnt/zabbix")
         os.chown("/mnt/zabbix", user.pw_uid, user.pw_gid)
@@ -46,7 +45,7 @@ class Zabbix(unittest.TestCase):
             Server=127.0.0.1
             LogType=console
             PidFile=/mnt/zabbix/pid
-            Include={KEYS}
+            Include={keys}
             """.replace("    ", ""),
         )
         cls.sockets = connect(socket.AF_INET6, 3, half_closed=2)
