@@ -2,28 +2,29 @@
 
 import collections
 import configparser
-import json
 import os
 import shlex
+import socket
 import subprocess
 import time
 import unittest
-import urllib.error
-import urllib.request
 
-from support import answers, counts, distinct, documented, eventually, install, procfs, start, write
+from support import (
+    PROJECT, advice, answers, connect, contrib, counts, distinct, eventually, follow, get, procfs, start,
+    start_prometheus, write,
+)  # fmt: skip
 
 DIRECTORY = "/var/lib/prometheus/node-exporter"
 FILE = f"{DIRECTORY}/network-connections.prom"
-UNIT = "/etc/systemd/system/network-connections.service"
-RULES = "/etc/prometheus/network-connections.rules.yml"
+UNIT = "systemd/network-connections.service"
+RULES = "prometheus/network-connections.rules.yml"
 
 
 def service():
-    """The command of the manual's service."""
+    """The command of the service."""
     unit = configparser.ConfigParser(interpolation=None)
     unit.optionxform = str
-    unit.read_string(documented(UNIT))
+    unit.read_string(contrib(UNIT))
     return shlex.split(unit["Service"]["ExecStart"])
 
 
@@ -33,21 +34,6 @@ def once():
     interval = command.index("-i")
     del command[interval : interval + 2]
     return command
-
-
-def get(url):
-    with urllib.request.urlopen(url) as response:
-        return response.read().decode()
-
-
-def ready(port):
-    """Whether Prometheus is started up. Until then it listens, and answers with 503 to whatever it is asked."""
-    try:
-        get(f"http://127.0.0.1:{port}/-/ready")
-    except urllib.error.HTTPError as error:
-        assert error.code == 503, error
-        return False
-    return True
 
 
 def scrape(query=""):
@@ -97,9 +83,15 @@ class Prometheus(unittest.TestCase):
         with open(FILE) as metrics:
             subprocess.run(["promtool", "check", "metrics"], stdin=metrics, check=True)
 
+    def test_unit(self):
+        """systemd has nothing to say of its units."""
+        for name in UNIT, "systemd/network-conntrack.service":
+            checked = subprocess.run(["systemd-analyze", "verify", follow(name)], capture_output=True, text=True)
+            self.assertEqual((checked.returncode, checked.stdout + checked.stderr), (0, ""))
+
     def test_service(self):
-        """The command of the service, as it is: it writes, and writes again."""
-        self.start(*service())
+        """The command of the service, as it is and as it may: it writes, and writes again."""
+        self.start("setpriv", "--bounding-set=-all", "--no-new-privs", *service())
         values = eventually(lambda: connections(scrape()), "series")
         self.assertEqual(values.keys(), expected(counts()).keys())
         written = os.stat(FILE).st_mtime
@@ -141,43 +133,66 @@ class Prometheus(unittest.TestCase):
         writer.wait()
         self.assertEqual(os.listdir(DIRECTORY), [os.path.basename(FILE)])
 
+    def test_rules(self):
+        """Each rule makes an alert of what it should, and not of what it shouldn't."""
+        subprocess.run(["promtool", "check", "rules", f"{PROJECT}/contrib/{RULES}"], check=True)
+        subprocess.run(["promtool", "test", "rules", f"{PROJECT}/tests/monitors/rules.test.yml"], check=True)
+
+    def test_advice(self):
+        """The commands in the alerts' descriptions find what is meant: they print how many there are of what."""
+
+        def first(alert):
+            return subprocess.check_output(["sh", "-c", advice(alert)[0]], text=True).split()[:2]
+
+        listener = socket.create_server(("127.0.0.2", 0))
+        port = listener.getsockname()[1]
+        for _ in range(20):
+            client = socket.create_connection(("127.0.0.2", port))
+            client.close()
+            listener.accept()[0].close()
+        self.assertEqual(first("ConnectionsInTimeWait"), ["20", f"127.0.0.2:{port}"])
+
+        self.ends = connect(socket.AF_INET, 0, half_closed=4)
+        count, users = first("ConnectionsNotClosed")
+        self.assertEqual(count, "4")
+        self.assertIn(f",pid={os.getpid()}", users)
+
+        # Its clients receive no answer any more.
+        rule = f"type filter hook input priority filter; tcp sport {port} drop;"
+        subprocess.run(["nft", f"table inet test {{ chain input {{ {rule} }}; }}"], check=True)
+        for _ in range(5):
+            with socket.socket() as client:
+                client.setblocking(False)
+                client.connect_ex(("127.0.0.2", port))
+        self.assertEqual(first("SynFlood"), ["5", f"127.0.0.2:{port}"])
+        subprocess.run(["sh", "-c", advice("SynFlood")[1]], check=True)
+
     def test_server(self):
-        """Prometheus has the series, and its alerts with the manual's rules."""
+        """Prometheus has the series, and its alerts with the rules."""
         numbers = {("tcp4", "TIME_WAIT"): 1000, ("tcp6", "TIME_WAIT"): 501}
         subprocess.run([*once(), procfs("/mnt/many", numbers)], check=True)
         os.utime(FILE, (time.time() - 600,) * 2)
-        install(RULES)
-        write(
-            "/etc/prometheus/prometheus.yml",
-            f"""
-global: {{scrape_interval: 1s, evaluation_interval: 1s}}
-rule_files: [{os.path.basename(RULES)}]
-scrape_configs: [{{job_name: node, static_configs: [{{targets: ["127.0.0.1:9100"]}}]}}]
-            """,
-        )
-        # As Debian's service runs it.
-        os.chdir("/var/lib/prometheus")
-        start("prometheus", user="prometheus", group="prometheus", stderr=subprocess.DEVNULL)
-        eventually(lambda: answers(9090) and ready(9090), "Prometheus")
+        api = start_prometheus(follow(RULES))
 
-        def api(path):
-            return json.loads(get(f"http://127.0.0.1:9090/api/v1/{path}"))["data"]
-
-        def alerts():
+        def alerts(number):
             states = {alert["labels"]["alertname"]: alert["state"] for alert in api("alerts")["alerts"]}
-            return states if len(states) == 2 else None
+            return states if len(states) == number else None
 
-        # The first waits for its five minutes.
+        # All wait for some minutes.
         self.assertEqual(
-            eventually(alerts, "two alerts"),
-            {"ConnectionsInTimeWait": "pending", "NetworkConnectionsNotCounted": "firing"},
+            eventually(lambda: alerts(2), "two alerts"),
+            {"ConnectionsInTimeWait": "pending", "NetworkConnectionsNotCounted": "pending"},
         )
         found = {}
-        for series in api("query?query=network_connections")["result"]:
+        for series in api("query", query="network_connections")["result"]:
             label = series["metric"]
             table = label["protocol"] + label["ip"].removeprefix("v")
             found[table, label["state"].upper()] = int(series["value"][1])
         self.assertEqual(found, {**counts(), **numbers})
+
+        # Of a file that is wrong there are neither counts nor age.
+        write(FILE, "network_connections 1 wrong\n")
+        self.assertEqual(eventually(lambda: alerts(1), "one alert"), {"NetworkConnectionsMissing": "pending"})
 
 
 if __name__ == "__main__":
