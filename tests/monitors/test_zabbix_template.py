@@ -1,0 +1,354 @@
+"""A Zabbix server takes the templates, and has the right number in each of their items and the triggers that fire."""
+
+import itertools
+import json
+import os
+import shutil
+import subprocess
+import time
+import unittest
+import urllib.request
+
+from support import (
+    PROGRAM, TABLES, answers, contrib, distinct, eventually, follow, procfs, run, start, write,
+)  # fmt: skip
+
+TEMPLATES = ["Network connections by Zabbix agent", "Network conntrack by Zabbix agent"]
+COPY = "/mnt/network-connections"
+
+# The default limits of the template: that many don't fire a trigger, and one more does.
+LIMITS = {"CLOSE_WAIT": 50, "SYN_RECV": 100, "TIME_WAIT": 1500}
+# How many rows are in the table of tracked connections, so that no two items have the same number.
+TRACKED = {
+    **{("tcp4", state, "ASSURED"): number for number, state in enumerate(
+        "NONE SYN_SENT SYN_RECV ESTABLISHED FIN_WAIT CLOSE_WAIT LAST_ACK TIME_WAIT CLOSE SYN_SENT2 OTHER".split(), 101
+    )},
+    ("tcp6", "ESTABLISHED", "ASSURED"): 40, ("tcp6", None, "OFFLOAD"): 50,
+    ("udp4", "", "UNREPLIED"): 70, ("udp4", "", "REPLIED"): 71, ("udp4", None, "OFFLOAD"): 1,
+    ("udp6", "", "UNREPLIED"): 72, ("udp6", None, "HW_OFFLOAD"): 73,
+    ("other4", "", "UNREPLIED"): 8, ("other4", "", "REPLIED"): 9,
+    ("other6", "", "UNREPLIED"): 10, ("other6", "", "REPLIED"): 11,
+}  # fmt: skip
+REPLIED = sum(number for (_, _, status), number in TRACKED.items() if status != "UNREPLIED")
+NAMES = {
+    "tcp4": "ipv4     2 tcp      6", "tcp6": "ipv6     10 tcp      6",
+    "udp4": "ipv4     2 udp      17", "udp6": "ipv6     10 udp      17",
+    "other4": "ipv4     2 icmp     1", "other6": "ipv6     10 icmpv6   58",
+}  # fmt: skip
+
+# What differs from the numbers that fire nothing, by host, and the triggers that it fires.
+HOSTS = {
+    "limits": ({}, set()),
+    "CLOSE_WAIT": (
+        {"CLOSE_WAIT": 51, "percent": 81},
+        {"Network connections: A program does not close its connections", "Connection tracking table: Fills"},
+    ),
+    "SYN_RECV": (
+        {"SYN_RECV": 101, "percent": 95},
+        {"Network connections: Many handshakes are not completed", "Connection tracking table: Fills"},
+    ),
+    "TIME_WAIT": (
+        {"TIME_WAIT": 1501, "percent": 96},
+        {"Network connections: Many connections are in TIME_WAIT", "Connection tracking table: Full"},
+    ),
+    "unlimited": ({"percent": 0}, set()),
+    "namespace": ({"percent": None}, set()),
+    # When its tables are gone.
+    "fails": ({}, set()),
+}
+
+
+def count(path, changes):
+    """Makes the tables of sockets: as many as fire nothing, but for these changes."""
+    numbers = distinct(201)
+    for state, limit in LIMITS.items():
+        numbers["tcp6", state] = 20
+        numbers["tcp4", state] = changes.get(state, limit) - 20
+    procfs(path, numbers)
+
+
+def track(path, percent):
+    """Makes a table of tracked connections, which fills so much of its limit with those that are replied to."""
+    rows = []
+    for (group, state, status), number in TRACKED.items():
+        # An offloaded row has neither a timeout nor a state.
+        timeout = "" if state is None else f" 99 {state}"
+        shown = "" if status == "REPLIED" else f" [{status}]"
+        rows += [f"{NAMES[group]}{timeout} src=192.0.2.1 dst=198.51.100.1{shown} mark=0 use=2\n"] * number
+    write(f"{path}/net/nf_conntrack", "".join(rows))
+    os.chmod(f"{path}/net/nf_conntrack", 0o440)
+    if percent is not None:
+        limit = REPLIED * 100 // percent if percent else 0
+        write(f"{path}/sys/net/netfilter/nf_conntrack_max", f"{limit}\n")
+        write(f"{path}/sys/net/netfilter/nf_conntrack_count", f"{limit * 99 // 100}\n")
+
+
+def start_agent(host, port, files):
+    """Starts an agent that has the files of contrib/, and a program that counts in a procfs of its own."""
+    directory = f"/mnt/{host}"
+    changes, _ = HOSTS[host]
+    count(directory, changes)
+    track(directory, changes.get("percent", 80))
+    write(f"{directory}/program", f'#!/bin/sh\nexec {COPY} "$@" {directory}\n')
+    os.chmod(f"{directory}/program", 0o755)
+    write(
+        f"{directory}/agent.conf",
+        f"""
+        Server=127.0.0.1
+        ListenIP=127.0.0.1
+        ListenPort={port}
+        StartAgents=1
+        LogType=console
+        PidFile=/mnt/zabbix/{host}.pid
+        """.replace("        ", "")
+        + "".join(f"Include={file}\n" for file in files),
+    )
+    command = f"mount --bind {directory}/program {PROGRAM}; exec zabbix_agentd --foreground -c {directory}/agent.conf"
+    start("unshare", "--mount", "sh", "-ec", command)
+
+
+def start_database():
+    """MariaDB, in memory, with what a new Zabbix has in its database."""
+    os.makedirs("/mnt/zabbix")
+    shutil.chown("/mnt/zabbix", "zabbix", "zabbix")
+    as_zabbix = {"user": "zabbix", "group": "zabbix"}
+    directory = "--datadir=/mnt/zabbix/database"
+    subprocess.run(
+        ["mariadb-install-db", "--no-defaults", directory, "--skip-test-db"],
+        stdout=subprocess.DEVNULL, check=True, **as_zabbix,
+    )  # fmt: skip
+    start(
+        "mariadbd", "--no-defaults", directory, "--bind-address=127.0.0.1", "--socket=/mnt/zabbix/database.socket",
+        "--skip-grant-tables", "--innodb-flush-log-at-trx-commit=0", **as_zabbix,
+    )  # fmt: skip
+    eventually(lambda: answers(3306), "MariaDB")
+    client = "mariadb --no-defaults --host=127.0.0.1"
+    create = "CREATE DATABASE zabbix CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+    scripts = "schema.sql.gz images.sql.gz data.sql.gz"
+    subprocess.run(
+        ["sh", "-ec", f"{client} --execute='{create}'; zcat {scripts} | {client} zabbix"],
+        cwd="/usr/share/zabbix-server-mysql", check=True,
+    )  # fmt: skip
+
+
+def start_server():
+    # Debian 12's MariaDB is newer than what its Zabbix was tried with.
+    write(
+        "/mnt/zabbix_server.conf",
+        """
+        LogType=console
+        PidFile=/mnt/zabbix/server.pid
+        SocketDir=/mnt/zabbix
+        DBHost=127.0.0.1
+        DBName=zabbix
+        DBUser=zabbix
+        AllowUnsupportedDBVersions=1
+        CacheUpdateFrequency=1
+        HousekeepingFrequency=0
+        StartDiscoverers=0
+        StartHTTPPollers=0
+        StartPingers=0
+        """.replace("        ", ""),
+    )
+    start("zabbix_server", "--foreground", "-c", "/mnt/zabbix_server.conf", user="zabbix", group="zabbix")
+
+
+def start_frontend():
+    """The API, which is a part of it."""
+    write(
+        "/etc/zabbix/zabbix.conf.php",
+        """<?php
+        $DB = ['TYPE' => 'MYSQL', 'SERVER' => '127.0.0.1', 'PORT' => '0', 'DATABASE' => 'zabbix',
+            'USER' => 'zabbix', 'PASSWORD' => '', 'SCHEMA' => '', 'ENCRYPTION' => false, 'DOUBLE_IEEE754' => true];
+        $IMAGE_FORMAT_DEFAULT = IMAGE_FORMAT_PNG;
+        """,
+    )
+    start("php", "-S", "127.0.0.1:8080", "-t", "/usr/share/zabbix", stderr=subprocess.DEVNULL)
+    eventually(lambda: answers(8080), "frontend")
+
+
+class Api:
+    """Asks the frontend, as the user that a new database has."""
+
+    session = None
+
+    def __call__(self, method, parameters):
+        request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters, "auth": self.session}
+        request = urllib.request.Request(
+            "http://127.0.0.1:8080/api_jsonrpc.php",
+            json.dumps(request).encode(),
+            {"Content-Type": "application/json-rpc"},
+        )
+        with urllib.request.urlopen(request) as response:
+            answer = json.load(response)
+        assert "result" in answer, f"{method}: {answer}"
+        return answer["result"]
+
+
+api = Api()
+
+
+def items(host):
+    """The items of a host, by key, and apart from them those that only hand on what the agent answers."""
+    fields = ["key_", "lastclock", "lastvalue", "state", "error"]
+    found = {item["key_"]: item for item in api("item.get", {"host": host, "output": fields})}
+    return found, [found.pop(key) for key in ("network.connections.json", "network.conntrack.json")]
+
+
+def oldest(host):
+    """When the last number came of the item that has waited longest for one. Zero if one has none yet."""
+    return min(int(item["lastclock"]) for item in items(host)[0].values())
+
+
+def problems(host):
+    """The triggers that a host has fired."""
+    triggers = api("trigger.get", {"host": host, "filter": {"value": 1}, "output": ["description"]})
+    return {trigger["description"] for trigger in triggers}
+
+
+def expected(host):
+    """The numbers that the program itself has for the items, which have its own names in their keys."""
+    path = f"/mnt/{host}"
+    sockets, tracked = json.loads(run(path)), json.loads(run("--conntrack", path))
+    queries = {
+        "connections": ([], [
+            *(f"tcp.{state}" for state in sockets["tcp"]), "udp.ESTABLISHED", "udp.CLOSE",
+            *(f"{table}.ESTABLISHED" for table in TABLES),
+        ]),
+        "conntrack": (["--conntrack"], [
+            *(group for group in tracked if group != "table"),
+            *(f"tcp.{state}" for state in tracked["tcp"]["state"]),
+            *(f"all.{status}" for status in tracked["all"]["status"]),
+            *(f"table.{name}" for name in ("entries", "limit", "percent", "replied_percent")),
+        ]),
+    }  # fmt: skip
+    return {
+        f"network.{kind}[{key}]": run(*options, "-q", key, path).strip()
+        for kind, (options, keys) in queries.items()
+        for key in keys
+    }
+
+
+def message(*arguments):
+    """What the program says when it fails."""
+    return subprocess.run([PROGRAM, *arguments], stderr=subprocess.PIPE, text=True).stderr.strip()
+
+
+class ZabbixTemplate(unittest.TestCase):
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        start_database()
+        start_server()
+        start_frontend()
+        api.session = api("user.login", {"username": "Admin", "password": "zabbix"})
+        rules = ["groups", "templates", "items", "triggers", "graphs", "templateDashboards"]
+        api("configuration.import", {
+            "format": "yaml", "source": contrib("zabbix/network-connections.yaml"),
+            "rules": {rule: {"createMissing": True, "updateExisting": True} for rule in rules},
+        })  # fmt: skip
+
+        files = [follow(f"zabbix/network-{name}.conf") for name in ("connections", "conntrack")]
+        shutil.copy(PROGRAM, COPY)
+        ports = dict(zip(HOSTS, itertools.count(20000)))
+        for host, port in ports.items():
+            start_agent(host, port, files)
+        for port in ports.values():
+            eventually(lambda port=port: answers(port), "agent")
+
+        cls.templates = api("template.get", {
+            "filter": {"host": TEMPLATES}, "output": ["host"], "selectGraphs": ["graphid"],
+        })  # fmt: skip
+        (group,) = api("hostgroup.get", {"filter": {"name": "Linux servers"}, "output": ["groupid"]})
+        # As often as can be. Less than 30 seconds without data aren't noticed.
+        macros = {"INTERVAL": "1s", "NODATA": "30s", "CONNTRACK.INTERVAL": "1s", "CONNTRACK.NODATA": "30s"}
+        api("host.create", [
+            {
+                "host": host, "groups": [group],
+                "templates": [{"templateid": template["templateid"]} for template in cls.templates],
+                "interfaces": [
+                    {"type": 1, "main": 1, "useip": 1, "ip": "127.0.0.1", "dns": "", "port": str(port)},
+                ],
+                "macros": [{"macro": f"{{$NETCONN.{name}}}", "value": value} for name, value in macros.items()],
+            }
+            for host, port in ports.items()
+        ])  # fmt: skip
+        eventually(lambda: oldest("fails"), "numbers")
+        os.rename("/mnt/fails/net", "/mnt/fails/gone")
+        cls.failed = time.time()
+
+    def test_numbers(self):
+        numbers = expected("limits")
+        self.assertEqual(len(set(numbers.values())), len(numbers), numbers)
+        eventually(lambda: oldest("limits"), "numbers")
+        self.assertEqual({key: item["lastvalue"] for key, item in items("limits")[0].items()}, numbers)
+
+    def test_triggers(self):
+        """Each is fired by one more than its limit, and by that alone."""
+        for host, (_, fired) in HOSTS.items():
+            if fired:
+                eventually(lambda: problems(host), f"problem of {host}")
+        start = eventually(lambda: oldest("limits"), "numbers")
+        # So that triggers that mustn't fire had their time.
+        eventually(lambda: oldest("limits") > start + 5, "newer numbers")
+        for host, (_, fired) in HOSTS.items():
+            if host != "fails":
+                self.assertEqual(problems(host), fired, host)
+
+    def test_three_in_a_row(self):
+        """A trigger is fired by the third number that is over its limit."""
+        first = eventually(lambda: oldest("unlimited"), "numbers")
+        eventually(lambda: oldest("unlimited") > first + 3, "newer numbers")
+        self.addCleanup(count, "/mnt/unlimited", {})
+        count("/mnt/unlimited", {"CLOSE_WAIT": 51})
+        eventually(lambda: problems("unlimited"), "problem")
+        (item,) = api("item.get", {"host": "unlimited", "filter": {"key_": "network.connections[tcp.CLOSE_WAIT]"}})
+        history = api("history.get", {"itemids": item["itemid"]})
+        over = sorted((int(row["clock"]), int(row["ns"])) for row in history if row["value"] == "51")
+        (problem,) = api("problem.get", {"hostids": item["hostid"]})
+        self.assertEqual(over.index((int(problem["clock"]), int(problem["ns"]))), 2)
+
+    def test_unlimited(self):
+        """Without a limit the table is never full. What isn't known is not zero."""
+        keys = [f"network.conntrack[table.{name}]" for name in ("limit", "percent", "replied_percent")]
+        eventually(lambda: oldest("unlimited"), "numbers")
+        self.assertEqual([items("unlimited")[0][key]["lastvalue"] for key in keys], ["0", "0", "0"])
+
+        keys.append("network.conntrack[table.entries]")
+        eventually(lambda: all(items("namespace")[0][key]["error"] for key in keys), "errors")
+        for key, item in items("namespace")[0].items():
+            if key in keys:
+                self.assertEqual((item["state"], item["lastclock"]), ("1", "0"), key)
+                self.assertRegex(item["error"], "The table of another network namespace does not show how full")
+            else:
+                self.assertEqual(item["state"], "0", key)
+
+    def test_failure(self):
+        """That nothing is counted fires a trigger, and is no number. The message of the program says why."""
+        fired = {"Network connections: Not counted", "Tracked connections: Not counted"}
+        eventually(lambda: problems("fails") == fired, "problem")
+        others, masters = items("fails")
+        messages = [message("/mnt/fails"), message("--conntrack", "/mnt/fails")]
+        self.assertEqual([item["error"].split(" Failed: ")[-1] for item in masters], messages)
+        for key, item in others.items():
+            self.assertLess(int(item["lastclock"]), self.failed + 5, key)
+
+    def test_dashboards(self):
+        """Each graph of a template is on its dashboard."""
+        for template in self.templates:
+            (dashboard,) = api("templatedashboard.get", {
+                "templateids": template["templateid"], "selectPages": "extend",
+            })  # fmt: skip
+            shown = {
+                field["value"]
+                for page in dashboard["pages"]
+                for widget in page["widgets"]
+                for field in widget["fields"]
+                if field["name"] == "graphid"
+            }
+            self.assertEqual(shown, {graph["graphid"] for graph in template["graphs"]}, template["host"])
+
+
+if __name__ == "__main__":
+    unittest.main()
