@@ -12,7 +12,7 @@ use network_connections::table::Table;
 use proptest::prelude::*;
 
 use crate::conntrack_oracle::{self, Flow, Outcome, STATES, STATUSES};
-use crate::rows::{cut, places};
+use crate::rows::{cut, damage, damaged, places};
 
 /// Words of a buffer that has room for rows of 500 bytes and not much more.
 const SMALL: usize = 1 + (500 + WINDOW) / WORD;
@@ -669,22 +669,11 @@ proptest! {
 
     #[test]
     fn damaged_tables_are_read_as_by_the_oracle(
-        mut table in table().prop_filter("nothing to damage", |table| table.len() > 3),
-        damage in prop::collection::vec(
-            (any::<prop::sample::Index>(), prop::option::of(prop_oneof![
-                any::<u8>(),
-                prop::sample::select(&b"\n [A_0=-"[..]),
-            ])),
-            1..4,
-        ),
+        table in table().prop_filter("nothing to damage", |table| table.len() > 3),
+        damage in damage(b"\n [A_0=-"),
         places in places(),
     ) {
-        for (place, byte) in damage {
-            match byte {
-                Some(byte) => *place.get_mut(&mut table) = byte,
-                None => drop(table.remove(place.index(table.len()))),
-            }
-        }
+        let table = damaged(table, damage);
         let seen = flows(cut(&table, &places));
         if let Some(expected) = conntrack_oracle::flows(&table) {
             prop_assert_eq!(seen, expected, "{}", table.escape_ascii());

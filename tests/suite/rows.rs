@@ -411,6 +411,26 @@ pub fn places() -> impl Strategy<Value = Vec<prop::sample::Index>> {
     prop::collection::vec(any::<prop::sample::Index>(), 0..40)
 }
 
+/// A byte of a table, and what stands there instead: another one, or nothing.
+type Damage = (prop::sample::Index, Option<u8>);
+
+/// Up to three of these. Half of the other bytes are such as a row has.
+pub fn damage(bytes: &'static [u8]) -> impl Strategy<Value = Vec<Damage>> {
+    let other = prop_oneof![any::<u8>(), prop::sample::select(bytes)];
+    prop::collection::vec((any::<prop::sample::Index>(), prop::option::of(other)), 1..4)
+}
+
+/// The table with this damage. There has to be more of it than of that.
+pub fn damaged(mut table: Vec<u8>, damage: Vec<Damage>) -> Vec<u8> {
+    for (place, byte) in damage {
+        match byte {
+            Some(byte) => *place.get_mut(&mut table) = byte,
+            None => drop(table.remove(place.index(table.len()))),
+        }
+    }
+    table
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..Default::default() })]
 
@@ -426,22 +446,11 @@ proptest! {
 
     #[test]
     fn damaged_tables_are_read_as_by_the_oracle(
-        (family, mut table) in family().prop_flat_map(|family| (Just(family), table(family))),
-        damage in prop::collection::vec(
-            (any::<prop::sample::Index>(), prop::option::of(prop_oneof![
-                any::<u8>(),
-                prop::sample::select(&b"\n :0AG"[..]),
-            ])),
-            1..4,
-        ),
+        (family, table) in family().prop_flat_map(|family| (Just(family), table(family))),
+        damage in damage(b"\n :0AG"),
         places in places(),
     ) {
-        for (place, byte) in damage {
-            match byte {
-                Some(byte) => *place.get_mut(&mut table) = byte,
-                None => drop(table.remove(place.index(table.len()))),
-            }
-        }
+        let table = damaged(table, damage);
         prop_assert_eq!(sockets(family, cut(&table, &places)), oracle::sockets(&table, family));
     }
 
