@@ -149,39 +149,36 @@ fn port(state: &str) -> u16 {
     TCP.iter().find(|row| row.1 == state).unwrap().0
 }
 
-/// What the client doesn't get: any answers, or the end of a connection.
-fn client_rules() -> String {
+/// What drops on input all of the connections that are to come into one of two states, the end of those for another
+/// state, and what other rules say. Whose connections they are is told by the server's port: the `sport` or `dport`.
+fn rules(side: &str, silent: [&str; 2], endless: &str, others: &str) -> String {
+    let [a, b] = silent.map(port);
+    let endless = port(endless);
     format!(
         "table inet test {{
             chain input {{
                 type filter hook input priority 0;
-                tcp sport {{ {}, {} }} drop
-                tcp sport {} tcp flags & fin == fin drop
+                tcp {side} {{ {a}, {b} }} drop
+                tcp {side} {endless} tcp flags & fin == fin drop
+                {others}
             }}
-        }}",
-        port("SYN_RECV"),
-        port("SYN_SENT2"),
-        port("LAST_ACK"),
+        }}"
     )
+}
+
+/// What the client doesn't get: any answers, or the end of a connection.
+fn client_rules() -> String {
+    rules("sport", ["SYN_RECV", "SYN_SENT2"], "LAST_ACK", "")
 }
 
 /// What the server doesn't get: any connections, the end of one, or an echo request of the sequence number
 /// that [`echo`] gives to those that aren't to be answered.
 fn server_rules() -> String {
-    format!(
-        "table inet test {{
-            chain input {{
-                type filter hook input priority 0;
-                tcp dport {{ {}, {} }} drop
-                tcp dport {} tcp flags & fin == fin drop
-                icmp type echo-request icmp sequence {UNANSWERED} drop
-                icmpv6 type echo-request icmpv6 sequence {UNANSWERED} drop
-            }}
-        }}",
-        port("SYN_SENT"),
-        port("SYN_SENT2"),
-        port("FIN_WAIT"),
-    )
+    let echo = format!(
+        "icmp type echo-request icmp sequence {UNANSWERED} drop
+        icmpv6 type echo-request icmpv6 sequence {UNANSWERED} drop"
+    );
+    rules("dport", ["SYN_SENT", "SYN_SENT2"], "FIN_WAIT", &echo)
 }
 
 /// Waits until the router's table has these numbers, and no others.
