@@ -108,7 +108,7 @@ def platforms():
 
 
 def build_time():
-    return os.environ.get("SOURCE_DATE_EPOCH") or command("git", "log", "-1", "--format=%ct")[0].strip()
+    return command("scripts/time")[0].strip()
 
 
 def setUpModule():
