@@ -17,9 +17,8 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../tests/monitors"))
-from support import PROGRAM, answers, eventually, start, start_prometheus, started  # noqa: E402
+from support import EXPORTED, PROGRAM, start, start_exporter, start_prometheus, started  # noqa: E402
 
-EXPORTED = "/var/lib/prometheus/node-exporter/network-{}.prom"
 # Where Debian's Prometheus stores what it scrapes.
 STORED = "/var/lib/prometheus/metrics2"
 # Seconds: until there is as much in TIME_WAIT as there is going to be, and then until the end.
@@ -195,10 +194,9 @@ def main():
     setting("tcp_timeout_syn_sent", 30)
     connections = Connections()
 
-    start("prometheus-node-exporter", user="prometheus", group="prometheus", stderr=subprocess.DEVNULL)
-    start(PROGRAM, "-f", "prometheus", "-i", "1", "-o", EXPORTED.format("connections"))
-    start(PROGRAM, "--conntrack", "-f", "prometheus", "-i", "4", "-o", EXPORTED.format("conntrack"))
-    eventually(lambda: answers(9100), "node exporter")
+    start(PROGRAM, "-f", "prometheus", "-i", "1", "-o", f"{EXPORTED}/network-connections.prom")
+    start(PROGRAM, "--conntrack", "-f", "prometheus", "-i", "4", "-o", f"{EXPORTED}/network-conntrack.prom")
+    start_exporter()
 
     begin, last, is_recorded = time.monotonic() + BEFORE, -BEFORE, False
     while (now := time.monotonic() - begin) < RECORDED:

@@ -1,8 +1,13 @@
 """What the tests of monitoring systems have in common. They run in the sandbox, as root."""
 
+import configparser
+import csv
+import glob
 import json
 import os
 import re
+import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,6 +25,8 @@ PROGRAM = "/usr/bin/network-connections"
 PROJECT = os.path.join(os.path.dirname(__file__), "../..")
 MANUAL = f"{PROJECT}/docs/monitors.md"
 README = f"{PROJECT}/README.md"
+# Where Debian's node exporter finds what it serves.
+EXPORTED = "/var/lib/prometheus/node-exporter"
 
 TABLES = ["tcp4", "tcp6", "udp4", "udp6"]
 # As the kernel numbers them. UNKNOWN is any other number.
@@ -57,6 +64,14 @@ def follow(name, page=MANUAL):
     subprocess.run(["sh", "-eu", "-c", blocks[0]], cwd=PROJECT, env=environment, check=True)
     assert read(path) != before, f"{path} is as before these commands:\n{blocks[0]}"
     return path
+
+
+def service(name):
+    """The command of a service of systemd, of contrib/."""
+    unit = configparser.ConfigParser(interpolation=None)
+    unit.optionxform = str
+    unit.read_string(contrib(name))
+    return shlex.split(unit["Service"]["ExecStart"])
 
 
 # What the manual's commands find first. The router that they reach is this sandbox. What starts a service does
@@ -114,6 +129,25 @@ def run(*arguments, **options):
     ).stdout
 
 
+def count(keys, *arguments):
+    """The sum of what the program counts for these keys."""
+    options = [word for key in keys for word in ("-q", key)]
+    return sum(map(int, run(*options, *arguments).split()))
+
+
+def as_user(user, command, **options):
+    """What a command prints as this user, without any other group than the user's."""
+    return subprocess.run(
+        command, user=user, group=user, extra_groups=[], stdout=subprocess.PIPE, text=True, check=True, **options
+    ).stdout
+
+
+def zabbix_value(configuration, key):
+    """The value that `zabbix_agentd -t` shows of a key, as the agent's user."""
+    output = as_user("zabbix", ["zabbix_agentd", "-c", configuration, "-t", key])
+    return re.fullmatch(rf"{re.escape(key)} +\[t\|(.*)\]\n", output, re.DOTALL)[1]
+
+
 started = []
 
 
@@ -165,6 +199,20 @@ def start_collectd(directory, interval, plugins):
     return start("collectd", "-f", "-C", f"{directory}/collectd.conf")
 
 
+def recorded(directory):
+    """The rows that collectd has written as CSV into a directory: (time, number), by the name of the value."""
+    result = {}
+    for path in glob.glob(f"{directory}/csv/**/*", recursive=True):
+        if os.path.isfile(path):
+            match = re.fullmatch(r"(.*)-\d{4}-\d\d-\d\d", os.path.relpath(path, f"{directory}/csv"))
+            assert match, path
+            with open(path) as file:
+                rows = list(csv.reader(file))[1:]
+            # A day's file more, at midnight.
+            result.setdefault(match[1], []).extend((float(time), float(number)) for time, number in rows)
+    return result
+
+
 def first_line(wrapper):
     """What a script for OpenWrt's collectd, of contrib/, prints first: by BusyBox's shell, every 30 seconds."""
     process = start(
@@ -177,10 +225,32 @@ def first_line(wrapper):
     return line
 
 
-def write_exec_plugin(path, user, group, *command):
+def write_exec_plugin(path, section, command):
     """Writes the configuration of collectd that OpenWrt's scripts make of a section for its exec plugin."""
-    words = " ".join(f'"{word}"' for word in (f"{user}:{group}", *command))
+    words = " ".join(f'"{word}"' for word in (f"{section['cmduser']}:{section['cmdgroup']}", *command))
     write(path, f"LoadPlugin exec\n<Plugin exec>\n    Exec {words}\n</Plugin>\n")
+    return path
+
+
+def openwrt_plugin(path, section):
+    """Writes what OpenWrt makes of its own configuration, in which a command is the name of a script."""
+    wrapper = section["cmdline"]
+    assert os.access(wrapper, os.X_OK), wrapper
+    # As the newer of OpenWrt's /etc/init.d/collectd leave it.
+    os.chmod(wrapper, 0o500)
+    shutil.chown(wrapper, "nobody", "nogroup")
+    return write_exec_plugin(path, section, [wrapper])
+
+
+def luci_plugin(path, name):
+    """Writes what OpenWrt makes of LuCI's configuration, after the manual's commands for a section of contrib/."""
+    write("/etc/config/luci_statistics", "config statistics 'collectd_exec'\n\toption enable '0'\n")
+    follow(name)
+    sections = uci("luci_statistics")
+    assert sections["collectd_exec"] == {"type": "statistics", "enable": "1"}, sections
+    section = sections[re.fullmatch(r"collectd/luci-(.*)\.uci", name)[1].replace("-", "_")]
+    assert section["type"] == "collectd_exec_input", section
+    return write_exec_plugin(path, section, section["cmdline"].split())
 
 
 def answers(port):
@@ -192,6 +262,12 @@ def answers(port):
 def get(url):
     with urllib.request.urlopen(url) as response:
         return response.read().decode()
+
+
+def start_exporter():
+    """Starts the node exporter as Debian's service runs it."""
+    start("prometheus-node-exporter", user="prometheus", group="prometheus", stderr=subprocess.DEVNULL)
+    eventually(lambda: answers(9100), "node exporter")
 
 
 def is_prometheus_ready():

@@ -1,37 +1,24 @@
 """collectd runs the program by its exec plugin, and writes the counts by its csv plugin."""
 
-import csv
-import glob
 import os
 import re
-import shutil
 import socket
 import unittest
 
 from support import (
-    connect, contrib, counts, distinct, eventually, first_line, follow, place, procfs, read, run, start_collectd, uci,
-    write, write_exec_plugin,
+    connect, contrib, counts, distinct, eventually, first_line, follow, luci_plugin, openwrt_plugin, place, procfs,
+    read, recorded, run, start_collectd, uci, write,
 )  # fmt: skip
 
 DEBIAN = "collectd/network-connections.conf"
 WRAPPER = "collectd/network-connections.sh"
 
 
-def recorded(directory):
-    """The rows that collectd has written: (time, count) for each table and state."""
-    result = {}
-    for path in glob.glob(f"{directory}/csv/**/*", recursive=True):
-        if os.path.isfile(path):
-            name = os.path.relpath(path, f"{directory}/csv")
-            match = re.fullmatch(
-                r"router\.example/network_connections-(\w+)/tcp_connections-(\w+)-\d{4}-\d\d-\d\d", name
-            )
-            assert match, name
-            with open(path) as file:
-                rows = list(csv.reader(file))
-            # A day's file more, at midnight.
-            result.setdefault(match.groups(), []).extend((float(time), float(n)) for time, n in rows[1:])
-    return result
+def table_and_state(name):
+    """What a value is of, by its name."""
+    match = re.fullmatch(r"router\.example/network_connections-(\w+)/tcp_connections-(\w+)", name)
+    assert match, name
+    return match.groups()
 
 
 def interval_of(line):
@@ -58,7 +45,7 @@ class Collectd(unittest.TestCase):
         """Waits for three rows of each count, and looks at them."""
 
         def written():
-            rows = recorded(directory)
+            rows = {table_and_state(name): rows for name, rows in recorded(directory).items()}
             return rows if len(rows) == len(numbers) and min(map(len, rows.values())) >= 3 else None
 
         rows = eventually(written, f"three rows in each of {len(numbers)} files below {directory}/csv")
@@ -118,25 +105,13 @@ class Collectd(unittest.TestCase):
         write("/etc/config/collectd", read("/etc/config/collectd").replace("option enable '1'", "option enable '0'"))
         follow("collectd/network-connections.uci")
         self.assertEqual(uci("collectd"), expected)
-        self.assertTrue(os.access(wrapper, os.X_OK))
-        # As the newer of OpenWrt's /etc/init.d/collectd leave it.
-        os.chmod(wrapper, 0o500)
-        shutil.chown(wrapper, "nobody", "nogroup")
         section = uci("collectd")["network_connections"]
-        write_exec_plugin("/mnt/openwrt/exec.conf", section["cmduser"], section["cmdgroup"], section["cmdline"])
-        start_collectd("/mnt/openwrt", 3, "/mnt/openwrt/exec.conf")
+        start_collectd("/mnt/openwrt", 3, openwrt_plugin("/mnt/openwrt/exec.conf", section))
         self.check("/mnt/openwrt", self.numbers, 3)
 
     def test_luci(self):
         """LuCI's configuration has options, and collectd runs the program again for each report."""
-        write("/etc/config/luci_statistics", "config statistics 'collectd_exec'\n\toption enable '0'\n")
-        follow("collectd/luci-network-connections.uci")
-        sections = uci("luci_statistics")
-        self.assertEqual(sections["collectd_exec"], {"type": "statistics", "enable": "1"})
-        section = sections["network_connections"]
-        self.assertEqual(section["type"], "collectd_exec_input")
-        write_exec_plugin("/mnt/luci/exec.conf", section["cmduser"], section["cmdgroup"], *section["cmdline"].split())
-        start_collectd("/mnt/luci", 3, "/mnt/luci/exec.conf")
+        start_collectd("/mnt/luci", 3, luci_plugin("/mnt/luci/exec.conf", "collectd/luci-network-connections.uci"))
         self.check("/mnt/luci", self.numbers, 3)
 
     def test_lines(self):

@@ -1,13 +1,9 @@
 """What there is for tracked connections, which only root and the group root can read, with each system."""
 
-import configparser
-import csv
-import glob
 import json
 import os
 import re
 import shlex
-import shutil
 import socket
 import subprocess
 import tomllib
@@ -15,8 +11,9 @@ import unittest
 
 from line_protocol_parser import parse_line
 from support import (
-    MANUAL, PROGRAM, PROJECT, advice, answers, contrib, eventually, first_line, follow, place, read, run, start,
-    start_collectd, uci, write, write_exec_plugin,
+    MANUAL, PROGRAM, PROJECT, advice, as_user, contrib, count, eventually, first_line, follow, luci_plugin,
+    openwrt_plugin, place, read, recorded, run, service, start, start_collectd, start_exporter, uci, write,
+    zabbix_value,
 )  # fmt: skip
 
 # What is in the table: so many of UDP that are not answered, and so many that are.
@@ -71,13 +68,6 @@ def limit():
     return int(read("/proc/sys/net/netfilter/nf_conntrack_max"))
 
 
-def as_user(user, command, **options):
-    """What a command prints as this user, without any other group than the user's."""
-    return subprocess.run(
-        command, user=user, group=user, extra_groups=[], stdout=subprocess.PIPE, text=True, check=True, **options
-    ).stdout
-
-
 class Conntrack(unittest.TestCase):
     maxDiff = None
 
@@ -121,19 +111,15 @@ class Conntrack(unittest.TestCase):
 
     def test_prometheus(self):
         """The command of the service, as it is and as it may, and what the node exporter makes of what it writes."""
-        unit = configparser.ConfigParser(interpolation=None)
-        unit.optionxform = str
-        unit.read_string(contrib("systemd/network-conntrack.service"))
-        command = shlex.split(unit["Service"]["ExecStart"])
-        service = start("setpriv", "--bounding-set=-all", "--no-new-privs", *command)
-        self.addCleanup(service.wait)
-        self.addCleanup(service.kill)
+        command = service("systemd/network-conntrack.service")
+        process = start("setpriv", "--bounding-set=-all", "--no-new-privs", *command)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
         file = command[command.index("-o") + 1]
         text = eventually(lambda: read(file), file)
         subprocess.run(["promtool", "check", "metrics"], input=text, text=True, check=True)
 
-        start("prometheus-node-exporter", user="prometheus", group="prometheus", stderr=subprocess.DEVNULL)
-        eventually(lambda: answers(9100), "node exporter")
+        start_exporter()
         served = subprocess.check_output(["busybox", "wget", "-qO-", "http://127.0.0.1:9100/metrics"], text=True)
         found = dict(re.findall(r"^(network_conntrack_\S+) (\S+)$", served, re.MULTILINE))
         series = {}
@@ -156,15 +142,14 @@ class Conntrack(unittest.TestCase):
             output = subprocess.check_output(["busybox", "sh", "-c", command], text=True)
             return {who: int(number) for number, who in map(str.split, output.splitlines())}
 
-        def count(*keys):
-            options = [word for key in keys for word in ("-q", key)]
-            return sum(map(int, run("--conntrack", *options, path).split()))
+        def counted(*keys):
+            return count(keys, "--conntrack", path)
 
         sources = found("ConntrackTableFills")
-        self.assertEqual(sum(sources.values()), count("all") - count("all.UNREPLIED"))
+        self.assertEqual(sum(sources.values()), counted("all") - counted("all.UNREPLIED"))
         self.assertIn("192.0.2.2", sources)
         ends = found("SynFloodForwarded")
-        self.assertEqual(sum(ends.values()), 2 * count("tcp.SYN_SENT", "tcp.SYN_RECV", "tcp.SYN_SENT2"))
+        self.assertEqual(sum(ends.values()), 2 * counted("tcp.SYN_SENT", "tcp.SYN_RECV", "tcp.SYN_SENT2"))
         self.assertIn("src=192.0.2.2", ends)
         self.assertIn("dst=198.51.100.2", ends)
         for alert, command in ("ConntrackTableFills", 1), ("ConntrackTableFull", 1), ("ConntrackMissing", 0):
@@ -181,13 +166,9 @@ class Conntrack(unittest.TestCase):
         numbers["network_conntrack-table/conntrack-limit"] = limit()
 
         def written():
-            found = {}
-            for path in glob.glob(f"{directory}/csv/router.example/*/*"):
-                with open(path) as file:
-                    rows = list(csv.reader(file))[1:]
-                if rows:
-                    name = os.path.relpath(path, f"{directory}/csv/router.example")
-                    found[re.sub(r"-\d{4}-\d\d-\d\d$", "", name)] = float(rows[0][1])
+            found = {
+                name.removeprefix("router.example/"): rows[0][1] for name, rows in recorded(directory).items() if rows
+            }
             return found if len(found) >= len(numbers) else None
 
         self.assertEqual(eventually(written, f"{len(numbers)} values"), numbers)
@@ -207,22 +188,11 @@ class Conntrack(unittest.TestCase):
         self.assertEqual(sections["exec"], {"type": "plugin", "enable": "1"})
         section = sections["network_conntrack"]
         self.assertEqual((section["type"], section["cmdline"]), ("exec_input", wrapper))
-        self.assertTrue(os.access(wrapper, os.X_OK))
-        # As the newer of OpenWrt's /etc/init.d/collectd leave it.
-        os.chmod(wrapper, 0o500)
-        shutil.chown(wrapper, "nobody", "nogroup")
-        write_exec_plugin("/mnt/openwrt/exec.conf", section["cmduser"], section["cmdgroup"], wrapper)
-        self.check_collectd("/mnt/openwrt", "/mnt/openwrt/exec.conf")
+        self.check_collectd("/mnt/openwrt", openwrt_plugin("/mnt/openwrt/exec.conf", section))
 
     def test_collectd_luci(self):
-        write("/etc/config/luci_statistics", "config statistics 'collectd_exec'\n\toption enable '0'\n")
-        follow("collectd/luci-network-conntrack.uci")
-        sections = uci("luci_statistics")
-        self.assertEqual(sections["collectd_exec"], {"type": "statistics", "enable": "1"})
-        section = sections["network_conntrack"]
-        self.assertEqual(section["type"], "collectd_exec_input")
-        write_exec_plugin("/mnt/luci/exec.conf", section["cmduser"], section["cmdgroup"], *section["cmdline"].split())
-        self.check_collectd("/mnt/luci", "/mnt/luci/exec.conf")
+        plugin = luci_plugin("/mnt/luci/exec.conf", "collectd/luci-network-conntrack.uci")
+        self.check_collectd("/mnt/luci", plugin)
 
     def test_collectd_wrapper(self):
         """The interval is collectd's."""
@@ -255,8 +225,7 @@ class Conntrack(unittest.TestCase):
         write("/mnt/zabbix_agentd.conf", f"Server=127.0.0.1\nInclude={path}\n")
 
         def tested(key):
-            output = as_user("zabbix", ["zabbix_agentd", "-c", "/mnt/zabbix_agentd.conf", "-t", key])
-            return re.fullmatch(rf"{re.escape(key)} +\[t\|(.*)\]\n", output, re.DOTALL)[1]
+            return zabbix_value("/mnt/zabbix_agentd.conf", key)
 
         percent = total("REPLIED") * 100 // limit()
         self.assertEqual(tested("network.conntrack.replied_percent"), str(percent))

@@ -6,15 +6,13 @@ Grafana itself isn't in Debian. scripts/lint checks by Grafana's types that it c
 import json
 import os
 import re
-import subprocess
 import time
 import unittest
 
 from support import (
-    PROJECT, answers, contrib, distinct, eventually, follow, procfs, run, start, start_prometheus,
+    EXPORTED, PROJECT, contrib, count, distinct, eventually, follow, procfs, run, start_exporter, start_prometheus,
 )  # fmt: skip
 
-DIRECTORY = "/var/lib/prometheus/node-exporter"
 TRACKED = f"{PROJECT}/tests/fixtures/conntrack/6.18"
 INSTANCE = "127.0.0.1:9100"
 
@@ -49,9 +47,8 @@ class Grafana(unittest.TestCase):
         sockets = procfs("/mnt/sockets", distinct(1))
         cls.sources = {"Sockets": [sockets], "Tracked connections": ["--conntrack", TRACKED]}
         for name, arguments in ("connections", [sockets]), ("conntrack", ["--conntrack", TRACKED]):
-            run("-f", "prometheus", "-o", f"{DIRECTORY}/network-{name}.prom", *arguments)
-        start("prometheus-node-exporter", user="prometheus", group="prometheus", stderr=subprocess.DEVNULL)
-        eventually(lambda: answers(9100), "node exporter")
+            run("-f", "prometheus", "-o", f"{EXPORTED}/network-{name}.prom", *arguments)
+        start_exporter()
         cls.api = staticmethod(start_prometheus(follow("prometheus/network-connections.rules.yml")))
         eventually(lambda: cls.ask("network_connections") and cls.ask("network_conntrack_states"), "series")
 
@@ -76,8 +73,7 @@ class Grafana(unittest.TestCase):
         return re.sub(r"\s|{}", "", self.api("format_query", query=query))
 
     def count(self, row, keys):
-        options = [word for key in keys for word in ("-q", key)]
-        return sum(map(int, run(*options, *self.sources[row]).split()))
+        return count(keys, *self.sources[row])
 
     def test_numbers(self):
         """Each panel shows what the program counts, and nothing of another instance."""
@@ -99,7 +95,7 @@ class Grafana(unittest.TestCase):
                 total = sum(number for _, number in self.ask(panel["targets"][0]["expr"]))
                 if title == "Age of the counts":
                     file = {"Sockets": "connections", "Tracked connections": "conntrack"}[row]
-                    written = os.stat(f"{DIRECTORY}/network-{file}.prom").st_mtime
+                    written = os.stat(f"{EXPORTED}/network-{file}.prom").st_mtime
                     self.assertAlmostEqual(total, time.time() - written, delta=5)
                 elif title.startswith("Replied to"):
                     replied = self.count(row, ["all"]) - self.count(row, ["all.UNREPLIED"])

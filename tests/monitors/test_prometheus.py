@@ -1,7 +1,6 @@
 """Prometheus and its node exporter read what the program writes, while it writes."""
 
 import collections
-import configparser
 import os
 import shlex
 import socket
@@ -10,27 +9,18 @@ import time
 import unittest
 
 from support import (
-    PROJECT, advice, answers, connect, contrib, counts, distinct, eventually, follow, get, procfs, start,
-    start_prometheus, write,
+    EXPORTED, PROJECT, advice, connect, counts, distinct, eventually, follow, get, procfs, service, start,
+    start_exporter, start_prometheus, write,
 )  # fmt: skip
 
-DIRECTORY = "/var/lib/prometheus/node-exporter"
-FILE = f"{DIRECTORY}/network-connections.prom"
+FILE = f"{EXPORTED}/network-connections.prom"
 UNIT = "systemd/network-connections.service"
 RULES = "prometheus/network-connections.rules.yml"
 
 
-def service():
-    """The command of the service."""
-    unit = configparser.ConfigParser(interpolation=None)
-    unit.optionxform = str
-    unit.read_string(contrib(UNIT))
-    return shlex.split(unit["Service"]["ExecStart"])
-
-
 def once():
-    """The same without its interval."""
-    command = service()
+    """The command of the service, without its interval."""
+    command = service(UNIT)
     interval = command.index("-i")
     del command[interval : interval + 2]
     return command
@@ -63,13 +53,11 @@ class Prometheus(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        # As Debian's service runs it.
-        start("prometheus-node-exporter", user="prometheus", group="prometheus", stderr=subprocess.DEVNULL)
-        eventually(lambda: answers(9100), "node exporter")
+        start_exporter()
 
     def setUp(self):
-        self.assertEqual(os.listdir(DIRECTORY), [])
-        self.addCleanup(lambda: [os.remove(f"{DIRECTORY}/{name}") for name in os.listdir(DIRECTORY)])
+        self.assertEqual(os.listdir(EXPORTED), [])
+        self.addCleanup(lambda: [os.remove(f"{EXPORTED}/{name}") for name in os.listdir(EXPORTED)])
 
     def start(self, *command, **options):
         """Starts a process that the end of the test ends."""
@@ -91,7 +79,7 @@ class Prometheus(unittest.TestCase):
 
     def test_service(self):
         """The command of the service, as it is and as it may: it writes, and writes again."""
-        self.start("setpriv", "--bounding-set=-all", "--no-new-privs", *service())
+        self.start("setpriv", "--bounding-set=-all", "--no-new-privs", *service(UNIT))
         values = eventually(lambda: connections(scrape()), "series")
         self.assertEqual(values.keys(), expected(counts()).keys())
         written = os.stat(FILE).st_mtime
@@ -131,7 +119,7 @@ class Prometheus(unittest.TestCase):
 
         os.remove("/mnt/writing")
         writer.wait()
-        self.assertEqual(os.listdir(DIRECTORY), [os.path.basename(FILE)])
+        self.assertEqual(os.listdir(EXPORTED), [os.path.basename(FILE)])
 
     def test_rules(self):
         """Each rule makes an alert of what it should, and not of what it shouldn't."""

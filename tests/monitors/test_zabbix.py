@@ -3,24 +3,17 @@
 import json
 import os
 import pwd
-import re
 import socket
 import struct
-import subprocess
 import unittest
 
-from support import answers, connect, eventually, follow, run, start, write
+from support import answers, connect, eventually, follow, run, start, write, zabbix_value
 
 CONFIGURATION = "/mnt/zabbix_agentd.conf"
 
 
 def tested(key):
-    """The value that `zabbix_agentd -t` shows of a key, as the agent's user."""
-    output = subprocess.run(
-        ["zabbix_agentd", "-c", CONFIGURATION, "-t", key],
-        stdout=subprocess.PIPE, text=True, check=True, user="zabbix", group="zabbix",
-    ).stdout  # fmt: skip
-    return re.fullmatch(rf"{re.escape(key)} +\[t\|(.*)\]\n", output, re.DOTALL)[1]
+    return zabbix_value(CONFIGURATION, key)
 
 
 def asked(key):
