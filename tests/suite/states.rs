@@ -1,17 +1,24 @@
 //! Real sockets in every state that they can be put into, in a network namespace of their own.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::env;
+use std::fs;
 use std::io::{self, Write};
 use std::mem::{ManuallyDrop, forget, zeroed};
 use std::net::{
     IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket,
 };
 use std::os::fd::AsRawFd;
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use network_connections::table::Family;
+
+use crate::oracle;
 use crate::program::{
-    before_exec, counts, in_namespace, native, nonzero, numbers, program, report, sources, unshare,
+    GROUPS, STATES, TABLES, before_exec, counts, in_namespace, native, nonzero, numbers, program,
+    report, skipped, sources, unshare,
 };
 
 const LOOPBACK4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -31,7 +38,8 @@ const TCP: [(IpAddr, IpAddr, &str, &str); 3] = [
 /// each of the above. The sums, by table and state, are all different.
 ///
 /// Three of the kernel's states can't be had from it here: procfs lists no TCP socket in CLOSE, none as
-/// BOUND_INACTIVE (which is netlink's word for one of those), and a NEW_SYN_RECV as SYN_RECV.
+/// BOUND_INACTIVE (which is netlink's word for one of those), and a NEW_SYN_RECV as SYN_RECV. Tables and messages
+/// that have these numbers are in `rows.rs`, `fixtures.rs` and `diag.rs`.
 const CONNECTIONS: [([&str; 2], [usize; 3]); 9] = [
     (["ESTABLISHED", "ESTABLISHED"], [1, 1, 1]),
     (["FIN_WAIT1", "ESTABLISHED"], [1, 12, 1]),
@@ -126,6 +134,11 @@ fn counts_the_sockets_that_are_in_each_state() {
     while nonzero(counts(native().arg("--all"))) != all && Instant::now() < deadline {
         thread::sleep(Duration::from_millis(20));
     }
+    // What the kernel says, read without the program, by both of its ways.
+    assert_eq!(nonzero(listed()), all, "in the tables");
+    if let Some(dumped) = dumped(name) {
+        assert_eq!(nonzero(dumped), all, "by ss");
+    }
     for source in &sources {
         let run = |options: &[&str]| {
             let mut program = program();
@@ -160,6 +173,47 @@ fn counts_the_sockets_that_are_in_each_state() {
     before_exec(&mut elsewhere, || unshare(libc::CLONE_NEWNET));
     let this_process = format!("/proc/{}", std::process::id());
     assert_eq!(nonzero(counts(elsewhere.args(["--all", &this_process]))), all);
+}
+
+/// The numbers of sockets in the kernel's tables, by `GROUP.STATE`.
+fn listed() -> BTreeMap<String, u64> {
+    let families = [Family::Inet, Family::Inet6].into_iter().cycle();
+    let mut numbers = BTreeMap::new();
+    for ((table, group), family) in TABLES.into_iter().zip(GROUPS).zip(families) {
+        let table = fs::read(format!("/proc/net/{table}")).unwrap();
+        for socket in oracle::sockets(&table, family).unwrap() {
+            let is_its =
+                |number| oracle::state(u8::from_str_radix(number, 16).unwrap()) == socket.state;
+            let (state, _) = STATES.into_iter().find(|(_, number)| is_its(number)).unwrap();
+            *numbers.entry(format!("{group}.{state}")).or_insert(0) += 1;
+        }
+    }
+    numbers
+}
+
+/// The numbers of sockets that `ss` has from the kernel's dumps, by `GROUP.STATE`.
+fn dumped(test: &str) -> Option<BTreeMap<String, u64>> {
+    let mut numbers = BTreeMap::new();
+    for (group, options) in GROUPS.into_iter().zip(["-4t", "-6t", "-4u", "-6u"]) {
+        let output = match Command::new("ss").args(["-Hna", options]).output() {
+            Ok(output) => output,
+            Err(error) => {
+                assert!(env::var_os("CI").is_none(), "no ss on CI: {error}");
+                skipped(&format!("{test} with ss"), &error.to_string());
+                return None;
+            }
+        };
+        assert!(output.status.success(), "ss {options}: {output:?}");
+        for line in String::from_utf8(output.stdout).unwrap().lines() {
+            let state = match line.split_whitespace().next().unwrap() {
+                "ESTAB" => "ESTABLISHED",
+                "UNCONN" => "CLOSE",
+                state => &state.replace('-', "_").replace("WAIT_", "WAIT"),
+            };
+            *numbers.entry(format!("{group}.{state}")).or_insert(0) += 1;
+        }
+    }
+    Some(numbers)
 }
 
 /// Makes a listening socket, and so many connections to it whose ends come into these states. All sockets
