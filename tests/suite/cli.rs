@@ -9,14 +9,11 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::Stdio;
 use std::thread;
-use std::time::Duration;
 
 use crate::program::{
     HEADER, STATES, TABLES, before_exec, counts, fails, message, mkfifo, nonzero, numbered, pipe,
-    procfs, procfs_of, program, program_with_faults, refusal, report, skipped, sources,
-    without_privilege,
+    procfs, procfs_of, program, refusal, report, skipped, sources, without_privilege,
 };
 
 const ESTABLISHED: &str = "   0: 0100007F:1F90 0200007F:C001 01 00000000:00000000\n";
@@ -472,62 +469,4 @@ fn unread(pipe: &File) -> libc::c_int {
     // SAFETY: FIONREAD writes an int, and is given the address of one.
     assert_eq!(unsafe { libc::ioctl(pipe.as_raw_fd(), libc::FIONREAD, &mut bytes) }, 0);
     bytes
-}
-
-#[test]
-fn interrupted_and_short_system_calls_are_finished() {
-    let procfs = procfs(&[("tcp", &[HEADER, ESTABLISHED, LISTEN].concat())]);
-    let expected = report(program().arg(procfs.path()));
-    let (ours, theirs) = UnixDatagram::pair().unwrap();
-    ours.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    let test = "cli::interrupted_and_short_system_calls_are_finished";
-    let Some(mut program) = program_with_faults(test) else { return };
-    let child = program
-        .env("TRANSFER", "7")
-        .arg(procfs.path())
-        .stdout(OwnedFd::from(theirs))
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut written = Vec::new();
-    while written.len() < expected.len() {
-        let mut datagram = [0; 8];
-        let length = match ours.recv(&mut datagram) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            result => result.unwrap(),
-        };
-        assert!((1..=7).contains(&length), "a write of {length} bytes");
-        written.extend(&datagram[..length]);
-    }
-    assert_eq!(String::from_utf8(written).unwrap(), expected);
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
-    assert!(output.status.success());
-}
-
-#[test]
-fn an_output_that_takes_nothing_is_an_error() {
-    let test = "cli::an_output_that_takes_nothing_is_an_error";
-    let Some(mut program) = program_with_faults(test) else { return };
-    // (Nor does standard error take the message.)
-    fails(program.env("TRANSFER", "0").arg("--version"), 1, "");
-}
-
-#[test]
-#[cfg(target_env = "gnu")] // whose strerror has these words
-fn reasons_are_the_c_librarys_words() {
-    let test = "cli::reasons_are_the_c_librarys_words";
-    let Some(mut program) = program_with_faults(test) else { return };
-    // (A call that is interrupted, and nothing else, is made again for ever.)
-    for errno in (1..=libc::EHWPOISON).filter(|&errno| errno != libc::EINTR) {
-        program.env("OPEN_ERRNO", errno.to_string());
-        let reason = io::Error::from_raw_os_error(errno).to_string();
-        let reason = reason.strip_suffix(&format!(" (os error {errno})")).unwrap();
-        let messages = [reason, &format!("Unknown error {errno}")]
-            .map(|reason| format!("network-connections: /proc/net/tcp: {reason}\n"));
-        let stderr = String::from_utf8(program.output().unwrap().stderr).unwrap();
-        let known = [libc::EMFILE, libc::ENOMEM, libc::EPERM, libc::ESRCH, libc::EROFS];
-        let messages = if known.contains(&errno) { &messages[..1] } else { &messages };
-        assert!(messages.contains(&stderr), "{stderr} isn't one of {messages:?}");
-    }
 }

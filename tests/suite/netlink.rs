@@ -1,15 +1,17 @@
 //! The sockets by netlink (--source), where the kernel doesn't tell them, or a system call fails.
 
 use std::env;
-use std::fs;
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, UdpSocket};
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::diag::{SOCK_DIAG_BY_FAMILY, control, message, socket};
+use crate::filter::{argument, end, filtered, load, unless};
 use crate::program::{
-    STATES, before_exec, counts, fails, in_namespace, nonzero, number, numbered, program,
-    program_with_faults, report,
+    STATES, counts, failed, fails, in_namespace, nonzero, number, numbered, numbers, program,
+    report,
 };
+use crate::supervisor::{Answer, Call, can_supervise, supervise};
 
 /// What the program calls it in a message.
 pub const NAME: &str = "sock_diag (needs tcp_diag and udp_diag; --source proc works without)";
@@ -18,7 +20,7 @@ pub const NAME: &str = "sock_diag (needs tcp_diag and udp_diag; --source proc wo
 const BUFFER: usize = 16384;
 
 /// Opens another number of sockets of each table, and gives what --all must count then, as of [`nonzero`].
-fn open_sockets() -> (Vec<TcpListener>, Vec<UdpSocket>, [&'static str; 4]) {
+pub fn open_sockets() -> (Vec<TcpListener>, Vec<UdpSocket>, [&'static str; 4]) {
     const ANY4: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
     const ANY6: Ipv6Addr = Ipv6Addr::UNSPECIFIED;
     let tcp4 = (0..1).map(|_| TcpListener::bind((ANY4, 0)).unwrap());
@@ -29,98 +31,84 @@ fn open_sockets() -> (Vec<TcpListener>, Vec<UdpSocket>, [&'static str; 4]) {
     (tcp4.chain(tcp6).collect(), udp4.chain(udp6).collect(), counted)
 }
 
-/// A failure: the variable that has tests/faults make it, its value, and what the program says of it.
-type Failure<'a> = (String, String, &'a str);
-
 #[test]
 fn a_failure_is_told_or_procfs_is_read_instead() {
     let name = "netlink::a_failure_is_told_or_procfs_is_read_instead";
-    if program_with_faults(name).is_none() || !in_namespace(name, libc::CLONE_NEWNET) {
+    if !can_supervise(name) || !in_namespace(name, libc::CLONE_NEWNET) {
         return;
     }
-    let with_faults = || program_with_faults(name).unwrap();
     let (_tcp, _udp, counted) = open_sockets();
+    let run = |arguments: &[&str], answer: &(dyn Fn(&Call) -> Answer + Sync)| {
+        let mut program = program();
+        supervise(program.arg("--all").args(arguments), answer)
+    };
+    let whole = run(&["--source=netlink"], &|_| Answer::GoOn);
+    let datagrams = whole.calls.iter().filter(|call| call.name == "recvfrom").count();
+    assert!(datagrams > 3, "{datagrams} datagrams, none of which comes behind sockets");
 
-    // What is merely interrupted is no failure.
-    let mut whole = with_faults();
-    whole.args(["--all", "--source=netlink"]);
-    assert_eq!(nonzero(counts(&mut whole)), counted);
-    let received = calls(&mut whole).into_iter().filter(|&call| call == libc::SYS_recvfrom).count();
-    assert!(received > 3, "{received} datagrams, none of which comes behind sockets");
-
-    let directory = tempfile::tempdir().unwrap();
-    let datagrams = bad_datagrams().map(|(name, datagram, reason)| {
-        let file = directory.path().join(name);
-        fs::write(&file, datagram).unwrap();
-        (file.to_str().unwrap().to_string(), reason)
-    });
-    let unknown = format!("Unknown error {}", libc::ECONNREFUSED);
-    let mut failures: Vec<Failure> = Vec::new();
-    for (errno, reason) in [
-        (libc::EPROTONOSUPPORT, "Protocol not supported"),
-        (libc::EPERM, "Operation not permitted"),
-        (libc::EACCES, "Permission denied"),
-        (libc::EMFILE, "Too many open files"),
-        (libc::ECONNREFUSED, &unknown),
-    ] {
-        failures.push(("SOCKET_1".into(), errno.to_string(), reason));
-        failures.push(("WRITE_1".into(), errno.to_string(), reason));
-    }
-    for time in 2..=3 {
-        let errno = libc::ENOBUFS.to_string();
-        failures.push((format!("WRITE_{time}"), errno, "No buffer space available"));
-    }
-    for time in 1..=received {
-        for (errno, reason) in
-            [(libc::ENOBUFS, "No buffer space available"), (libc::ENOMEM, "Cannot allocate memory")]
-        {
-            failures.push((format!("RECVFROM_{time}"), errno.to_string(), reason));
-        }
-        for (file, reason) in &datagrams {
-            failures.push((format!("RECVFROM_{time}"), file.clone(), reason));
-        }
-    }
-    for release in ["4.3.9", "3.18.0", "2.6.32-754.el6.x86_64", "", "x"] {
-        failures.push(("RELEASE".into(), release.into(), "Protocol not supported"));
-    }
-
-    let file = directory.path().join("FILE");
-    fs::write(&file, "as it was").unwrap();
-    let files = fs::read_dir(&directory).unwrap().count();
-    let same = |arguments: &[&str]| program().arg("--all").args(arguments).output().unwrap();
     // (A number that was counted twice would be another, and another status.)
     let check = ["-wall=10:10", "-ctcp6=2:2"];
+    let same = |arguments: &[&str]| program().arg("--all").args(arguments).output().unwrap();
     let (by_procfs, checked) = (same(&[]), same(&check));
     assert_eq!(checked.status.code(), Some(0));
-    for (variable, value, reason) in &failures {
-        let run = |source: &str, arguments: &[&str]| {
-            let mut program = with_faults();
-            program.env(variable, value).args(["--all", source]).args(arguments);
-            program
-        };
+    let fails = |what: &str, reason: &str, answer: &(dyn Fn(&Call) -> Answer + Sync)| {
         let message = format!("{NAME}: {reason}\n");
         let told = format!("network-connections: {message}");
-        fails(&mut run("--source=netlink", &[]), 1, &told);
-        fails(run("--source=netlink", &[]).arg("-o").arg(&file), 1, &told);
-        assert_eq!(fs::read_to_string(&file).unwrap(), "as it was");
-        assert_eq!(fs::read_dir(&directory).unwrap().count(), files);
-        let Output { status, stdout, stderr } = run("--source=netlink", &check).output().unwrap();
+        failed(run(&["--source=netlink"], answer).output, 1, &told, what);
         let unknown = format!("NETWORK-CONNECTIONS UNKNOWN - {message}");
-        assert_eq!(String::from_utf8_lossy(&stdout), unknown);
-        assert_eq!((status.code(), &stderr[..]), (Some(3), &b""[..]));
-
+        let Output { status, stdout, stderr } =
+            run(&[&["--source=netlink"], &check[..]].concat(), answer).output;
+        assert_eq!(String::from_utf8_lossy(&stdout), unknown, "{what}");
+        assert_eq!((status.code(), &stderr[..]), (Some(3), &b""[..]), "{what}");
         // None of what was counted before is in the report.
-        for (arguments, expected) in [(&[][..], &by_procfs), (&check, &checked)] {
-            let program = &mut run("--source=auto", arguments);
-            let output = program.output().unwrap();
-            assert_eq!(output, *expected, "{program:?} for {reason}");
+        assert_eq!(run(&["--source=auto"], answer).output, by_procfs, "{what}");
+        let output = run(&[&["--source=auto"], &check[..]].concat(), answer).output;
+        assert_eq!(output, checked, "{what}");
+    };
+    for (what, datagram, reason) in bad_datagrams() {
+        for place in 0..datagrams {
+            let received = AtomicUsize::new(0);
+            fails(what, reason, &|call| match call.name {
+                // (There are several runs.)
+                "socket" => {
+                    received.store(0, Ordering::Relaxed);
+                    Answer::GoOn
+                }
+                "recvfrom" if received.fetch_add(1, Ordering::Relaxed) == place => {
+                    receives(call, &datagram)
+                }
+                _ => Answer::GoOn,
+            });
         }
     }
-    for release in ["4.4.0-210-generic", "4.10.0", "10.0.1"] {
-        let mut program = with_faults();
-        program.env("RELEASE", release).args(["--all", "--source=netlink"]);
-        assert_eq!(nonzero(counts(&mut program)), counted, "{release}");
+    let with_release = |release: &'static str| {
+        move |call: &Call| match call.name {
+            "uname" => {
+                // struct new_utsname (uapi/linux/utsname.h)
+                let mut texts = [[0; 65]; 6];
+                texts[2][..release.len()].copy_from_slice(release.as_bytes());
+                Answer::Put(0, texts.concat(), 0)
+            }
+            _ => Answer::GoOn,
+        }
+    };
+    for release in ["4.3.9", "3.18.0", "2.6.32-754.el6.x86_64", "", "x"] {
+        fails(release, "Protocol not supported", &with_release(release));
     }
+    for release in ["4.4.0-210-generic", "4.10.0", "10.0.1"] {
+        let output = run(&["--source=netlink"], &with_release(release)).output;
+        let numbers = numbers(&String::from_utf8(output.stdout).unwrap());
+        assert_eq!(nonzero(numbers), counted, "{release}");
+    }
+}
+
+/// Has a call receive this datagram, as far as there is room for it.
+fn receives(call: &Call, datagram: &[u8]) -> Answer {
+    let [_, _, room, flags, ..] = call.arguments;
+    let received = &datagram[..datagram.len().min(room as usize)];
+    let is_whole = flags & libc::MSG_TRUNC as u64 != 0;
+    let length = if is_whole { datagram.len() } else { received.len() };
+    Answer::Put(1, received.to_vec(), length as i64)
 }
 
 /// Datagrams that no dump has, or that tell of a failure, with what must be said of them.
@@ -159,16 +147,10 @@ fn bad_datagrams() -> [(&'static str, Vec<u8>, &'static str); 14] {
 
 #[test]
 fn what_is_received_is_counted() {
-    let name = "netlink::what_is_received_is_counted";
-    let Some(mut program) = program_with_faults(name) else { return };
-    let directory = tempfile::tempdir().unwrap();
-    let mut datagrams = 0;
-    let mut receive = |datagram: &[u8]| {
-        datagrams += 1;
-        let file = directory.path().join(datagrams.to_string());
-        fs::write(&file, datagram).unwrap();
-        program.env(format!("RECVFROM_{datagrams}"), file);
-    };
+    if !can_supervise("netlink::what_is_received_is_counted") {
+        return;
+    }
+    let mut datagrams = Vec::new();
     // Each dump with its tables, each state with a datagram.
     for tables in [&[0, 1][..], &[2], &[3]] {
         for &table in tables {
@@ -183,106 +165,78 @@ fn what_is_received_is_counted() {
                     1 => {
                         let mut longest = connection;
                         longest.resize(BUFFER - 16, 0);
-                        receive(&message(SOCK_DIAG_BY_FAMILY, 0, &longest));
+                        datagrams.push(message(SOCK_DIAG_BY_FAMILY, 0, &longest));
                     }
-                    number => receive(&datagram.repeat(number)),
+                    number => datagrams.push(datagram.repeat(number)),
                 }
             }
         }
-        receive(&control(libc::NLMSG_DONE, 0));
+        datagrams.push(control(libc::NLMSG_DONE, 0));
     }
-    let expected = report(crate::program::program().arg(numbered().path()));
-    assert_eq!(report(program.arg("--source=netlink")), expected);
-    assert_eq!(report(program.arg("--source=auto")), expected);
-}
-
-/// Runs a program with tests/faults, and gives the numbers of its system calls.
-fn calls(program: &mut Command) -> Vec<libc::c_long> {
-    let directory = tempfile::tempdir().unwrap();
-    let log = directory.path().join("calls");
-    report(program.env("CALLS", &log));
-    fs::read_to_string(log).unwrap().lines().map(|line| line.parse().unwrap()).collect()
+    let expected = report(program().arg(numbered().path()));
+    for source in ["--source=netlink", "--source=auto"] {
+        let mut next = datagrams.iter();
+        let run = supervise(program().arg(source), |call| match call.name {
+            "recvfrom" => receives(call, next.next().unwrap()),
+            _ => Answer::GoOn,
+        });
+        assert_eq!(String::from_utf8(run.output.stdout).unwrap(), expected, "{source}");
+        assert_eq!(next.next(), None);
+    }
 }
 
 #[test]
 fn no_system_call_is_in_vain() {
-    use libc::{
-        SYS_close as CLOSE, SYS_openat as OPEN, SYS_read as READ, SYS_recvfrom as RECEIVE,
-        SYS_socket as SOCKET, SYS_uname as UNAME, SYS_write as WRITE,
-    };
     let name = "netlink::no_system_call_is_in_vain";
-    if program_with_faults(name).is_none() || !in_namespace(name, libc::CLONE_NEWNET) {
+    if !can_supervise(name) || !in_namespace(name, libc::CLONE_NEWNET) {
         return;
     }
     let (_tcp, _udp, _) = open_sockets();
     // A table is read once for what it has, and once for its end; a dump is received in a datagram with
     // sockets, and one without.
-    let procfs = [OPEN, READ, READ, CLOSE].repeat(4);
-    let dumps = [WRITE, RECEIVE, RECEIVE].repeat(3);
-    let netlink = [&[UNAME, SOCKET][..], &dumps, &[CLOSE]].concat();
-    let write = vec![WRITE];
-    type Case<'a> = (&'a [&'a str], Option<(&'a str, i32)>, Vec<libc::c_long>);
+    let procfs = "openat read read close ".repeat(4);
+    let netlink = format!("uname socket {}close ", "write recvfrom recvfrom ".repeat(3));
+    type Case<'a> = (&'a [&'a str], Option<(&'a str, i32)>, String);
     let cases: [Case; 10] = [
-        (&[], None, [&procfs[..], &write].concat()),
-        (&["-fjson", "--local-port=80"], None, [&procfs[..], &write].concat()),
-        (&["--source=proc"], None, [&procfs[..], &write].concat()),
-        (&["--source=netlink"], None, [&netlink[..], &write].concat()),
-        (&["--source=netlink", "/proc"], None, [&netlink[..], &write].concat()),
-        (&["--source=netlink", "-qtcp", "-a"], None, [&netlink[..], &write].concat()),
-        (&["--source=auto"], None, [&netlink[..], &write].concat()),
-        (&["--source=auto", "/proc/self"], None, [&procfs[..], &write].concat()),
+        (&[], None, procfs.clone()),
+        (&["-fjson", "--local-port=80"], None, procfs.clone()),
+        (&["--source=proc"], None, procfs.clone()),
+        (&["--source=netlink"], None, netlink.clone()),
+        (&["--source=netlink", "/proc"], None, netlink.clone()),
+        (&["--source=netlink", "-qtcp", "-a"], None, netlink.clone()),
+        (&["--source=auto"], None, netlink),
+        (&["--source=auto", "/proc/self"], None, procfs.clone()),
+        (&["--source=auto"], Some(("socket", libc::EPERM)), format!("uname socket {procfs}")),
         (
             &["--source=auto"],
-            Some(("SOCKET_1", libc::EPERM)),
-            [&[UNAME, SOCKET], &procfs[..], &write].concat(),
-        ),
-        (
-            &["--source=auto"],
-            Some(("RECVFROM_1", libc::ENOBUFS)),
-            [&[UNAME, SOCKET, WRITE, RECEIVE, CLOSE], &procfs[..], &write].concat(),
+            Some(("recvfrom", libc::ENOBUFS)),
+            format!("uname socket write recvfrom close {procfs}"),
         ),
     ];
     for (arguments, fault, expected) in cases {
-        let mut program = program_with_faults(name).unwrap();
-        if let Some((variable, errno)) = fault {
-            program.env(variable, errno.to_string());
-        }
-        assert_eq!(calls(program.args(arguments)), expected, "{program:?}");
+        let run = supervise(program().args(arguments), |call| match fault {
+            Some((name, errno)) if call.name == name => Answer::Fail(errno),
+            _ => Answer::GoOn,
+        });
+        let calls: Vec<&str> = run.calls.iter().map(|call| call.name).collect();
+        assert_eq!(calls.join(" "), format!("{expected}write exit_group"), "{arguments:?}");
     }
 }
 
-/// Has a program get EPERM for sockets of sock_diag, as in a container that forbids them.
+/// Has a program get EPERM for sockets of sock_diag, as in a container that forbids them. (No other call has
+/// these three arguments, whatever the number of this one is on the machine that the program is for.)
 fn without_sock_diag(program: &mut Command) {
-    before_exec(program, || {
-        let statement = |code, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
-        // struct seccomp_data: the low half of an argument. (No other call has these three, whatever the
-        // number of this one is on the machine that the program is for.)
-        let argument = |place: u32| 16 + 8 * place + 4 * u32::from(cfg!(target_endian = "big"));
-        let load =
-            |place| statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, argument(place));
-        let unless = |value: libc::c_int, skip| {
-            statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, skip, value as u32)
-        };
-        let end = |action| statement(libc::BPF_RET | libc::BPF_K, 0, 0, action);
-        let mut filter = [
-            load(0),
-            unless(libc::AF_NETLINK, 5),
-            load(1),
-            unless(libc::SOCK_RAW, 3),
-            load(2),
-            unless(libc::NETLINK_SOCK_DIAG, 1),
-            end(libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
-            end(libc::SECCOMP_RET_ALLOW),
-        ];
-        let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
-        // SAFETY: it takes numbers. (Without this only root may have a filter.)
-        if unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) } != 0 {
-            return -1;
-        }
-        let mode = libc::SECCOMP_MODE_FILTER;
-        // SAFETY: it reads a program, and is given the address of one.
-        unsafe { libc::prctl(libc::PR_SET_SECCOMP, mode, &raw const program) }
-    });
+    let filter = vec![
+        load(argument(0)),
+        unless(libc::AF_NETLINK as u32, 5),
+        load(argument(1)),
+        unless(libc::SOCK_RAW as u32, 3),
+        load(argument(2)),
+        unless(libc::NETLINK_SOCK_DIAG as u32, 1),
+        end(libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
+        end(libc::SECCOMP_RET_ALLOW),
+    ];
+    filtered(program, filter);
 }
 
 #[test]

@@ -11,6 +11,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::{self, Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use tempfile::TempDir;
 
@@ -58,25 +60,6 @@ pub fn sources(test: &str) -> Vec<&'static [&'static str]> {
         skipped(&test, "QEMU refuses sockets of this kind");
     }
     sources
-}
-
-/// The program with tests/faults, which makes every system call fail with EINTR once, and does to some what
-/// variables of the environment say. A static program can't be had with it: its test is skipped.
-pub fn program_with_faults(test: &str) -> Option<Command> {
-    if !is_dynamic(&program_file()) {
-        skipped(test, "the program is static");
-        return None;
-    }
-    let faults = Path::new(NATIVE).parent().unwrap().join("examples/libfaults.so");
-    assert!(faults.exists(), "{} isn't there; cargo test builds it", faults.display());
-    let mut program = program();
-    program.env("LD_PRELOAD", faults);
-    Some(program)
-}
-
-/// Whether a file is a program that the dynamic loader loads: it holds the loader's name.
-fn is_dynamic(program: &Path) -> bool {
-    fs::read(program).unwrap().windows(5).any(|bytes| bytes == b"/ld-l" || bytes == b"/ld-m")
 }
 
 /// Has a child make a system call before it becomes the program. The call's result is that of the C
@@ -183,10 +166,14 @@ pub fn report(command: &mut Command) -> String {
 
 /// Runs the program; it must exit with this status and message, and print nothing else.
 pub fn fails(command: &mut Command, status: i32, message: &str) {
-    let output = command.output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&output.stderr), message, "{command:?}");
-    assert_eq!(output.status.code(), Some(status), "{command:?}");
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "", "{command:?}");
+    failed(command.output().unwrap(), status, message, &format!("{command:?}"));
+}
+
+/// The same of what is left of a run.
+pub fn failed(output: Output, status: i32, message: &str, what: &str) {
+    assert_eq!(String::from_utf8_lossy(&output.stderr), message, "{what}");
+    assert_eq!(output.status.code(), Some(status), "{what}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "", "{what}");
 }
 
 /// Runs the program, for which its command line must make no sense, and gives what it says of that.
@@ -318,6 +305,21 @@ pub fn pipe(flags: libc::c_int) -> [OwnedFd; 2] {
 pub fn lock(file: &File) {
     // SAFETY: it takes numbers.
     assert_eq!(unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX) }, 0);
+}
+
+/// Does this with all of these. Runs of the program wait more than they compute.
+pub fn in_parallel<T: Sync>(all: &[T], task: impl Fn(&T) + Sync) {
+    const THREADS: usize = 8;
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                while let Some(one) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    task(one);
+                }
+            });
+        }
+    });
 }
 
 /// Tells that a test is skipped, and why: on standard error, past the harness, which shows nothing of
