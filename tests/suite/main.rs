@@ -1,6 +1,7 @@
 //! The whole test suite: the library's modules against tables of cases and a naive oracle, and the
 //! program as its users run it.
 
+mod allowed;
 mod check;
 mod cli;
 mod conntrack;

@@ -73,6 +73,22 @@ fn items(section: &str) -> Vec<String> {
     plain.collect()
 }
 
+/// The system calls that the manual page lists, and what each list is for.
+pub fn system_calls() -> Vec<(&'static str, Vec<&'static str>)> {
+    let rows = section("SYSTEM CALLS").lines().filter_map(|line| line.strip_prefix(".It "));
+    let rows = rows.filter(|row| !row.starts_with("Em ")).map(|row| {
+        let (row, calls) = row.split_once(" Ta ").unwrap();
+        let name = match row {
+            "Fl Fl conntrack Pa /proc/PID" => "--conntrack /proc/PID",
+            "Fl o" => "-o",
+            "Fl i" => "-i",
+            row => row.trim_start_matches("Cm "),
+        };
+        (name, calls.split(' ').collect())
+    });
+    rows.collect()
+}
+
 #[test]
 fn the_manual_page_has_the_options_of_the_help() {
     let expected = options(&help());

@@ -1,0 +1,230 @@
+//! The system calls that the manual page lists: a filter that lets nothing else through changes nothing, and one that
+//! lacks any of them ends the program.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File, Permissions};
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, ExitStatus, Stdio};
+
+use libc::{c_long, sock_filter};
+use tempfile::TempDir;
+
+use crate::filter::{NUMBER, end, filtered, load, unless};
+use crate::manual;
+use crate::netlink;
+use crate::program::{
+    HEADER, before_exec, in_namespace, in_parallel, lock, program, without_privilege,
+};
+use crate::supervisor::{self, Answer, NUMBERS, can_supervise, supervise};
+
+/// The arguments of a run, and the rows of the list that it needs.
+type Mode = (&'static str, &'static [&'static str]);
+
+/// (procfs and tracked are directories like /proc, process is like that of a process. nowhere is missing, closed may
+/// not be read, and in broken no table is one. FILE is there, and so is a directory that is locked.)
+const MODES: &[Mode] = &[
+    ("--all", &["proc"]),
+    ("procfs", &["proc"]),
+    ("-q tcp procfs", &["proc"]),
+    ("-w tcp=9 procfs", &["proc"]),
+    ("nowhere", &["proc"]),
+    ("closed", &["proc"]),
+    ("-w tcp=9 closed", &["proc"]),
+    ("broken", &["proc"]),
+    ("--conntrack tracked", &["proc"]),
+    ("--conntrack process", &["proc", "--conntrack /proc/PID"]),
+    ("--conntrack nowhere", &["proc"]),
+    ("--conntrack closed", &["proc"]),
+    ("--conntrack broken", &["proc"]),
+    ("--all --source netlink", &["netlink"]),
+    ("--source netlink -w tcp=9", &["netlink"]),
+    ("--source netlink -o FILE", &["netlink", "-o"]),
+    ("--all --source auto", &["netlink"]),
+    ("-f collectd procfs", &["proc", "collectd"]),
+    ("-f collectd -o FILE procfs", &["proc", "collectd", "-o"]),
+    ("-o new procfs", &["proc", "-o"]),
+    ("-o locked/FILE procfs", &["proc", "-o"]),
+    ("-o nowhere/FILE procfs", &["proc", "-o"]),
+    ("-o closed/FILE procfs", &["proc", "-o"]),
+    ("-o procfs procfs", &["proc", "-o"]),
+    ("-o FILE nowhere", &["proc", "-o"]),
+    ("-i 1 procfs", &["proc", "-i"]),
+    ("-i 1 nowhere", &["proc", "-i"]),
+    ("--help", &[]),
+    ("--what", &[]),
+];
+
+/// The calls that the manual page lists in these rows.
+fn list(rows: &[&str]) -> BTreeSet<&'static str> {
+    let listed = manual::system_calls();
+    let calls = rows.iter().flat_map(|row| {
+        let found = listed.iter().find(|(name, _)| name == row);
+        &found.unwrap_or_else(|| panic!("{row:?} isn't in {listed:?}")).1
+    });
+    calls.copied().collect()
+}
+
+/// Those that a run needs for which these rows are.
+fn listed(rows: &[&str]) -> BTreeSet<&'static str> {
+    list(&[&["everything"], rows].concat())
+}
+
+fn number(call: &str) -> c_long {
+    let known = NUMBERS.iter().find(|&&(name, _)| name == call);
+    known.unwrap_or_else(|| panic!("{call} is none of the program's")).1
+}
+
+/// A filter that lets these through, and what starts the program. All else ends it.
+fn filter(calls: &BTreeSet<&str>) -> Vec<libc::sock_filter> {
+    let start = start();
+    let numbers = calls.iter().map(|call| number(call)).chain(start.iter().copied());
+    let allow = numbers.flat_map(|number| [unless(number as u32, 1), end(libc::SECCOMP_RET_ALLOW)]);
+    let allow: Vec<_> = allow.collect();
+    [&[load(NUMBER)], &allow[..], &[end(libc::SECCOMP_RET_KILL_PROCESS)]].concat()
+}
+
+/// The calls before the program's own code: execve, and of a program that is linked dynamically many more. Of a
+/// static one there are no others.
+fn start() -> BTreeSet<c_long> {
+    supervisor::start_up().as_ref().unwrap().iter().copied().collect()
+}
+
+/// A directory for runs. What is locked in it is so as long as the file that is given is open.
+fn directory() -> (TempDir, File) {
+    let directory = tempfile::tempdir().unwrap();
+    let row =
+        "ipv4     2 udp      17 29 src=1 dst=2 sport=3 dport=4 src=2 dst=1 sport=4 dport=3 use=1\n";
+    let fill = "sys/net/netfilter/nf_conntrack_";
+    let files = [
+        ("procfs/net/tcp", HEADER),
+        ("procfs/net/udp", HEADER),
+        ("closed/net/tcp", HEADER),
+        ("closed/net/nf_conntrack", row),
+        ("broken/net/tcp", "\n\n"),
+        ("broken/net/nf_conntrack", "\n"),
+        ("tracked/net/nf_conntrack", row),
+        (&format!("tracked/{fill}count"), "1\n"),
+        (&format!("tracked/{fill}max"), "2\n"),
+        ("process/net/nf_conntrack", row),
+        ("locked/FILE", "old\n"),
+        ("FILE", "old\n"),
+    ];
+    for (name, contents) in files {
+        let file = directory.path().join(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, contents).unwrap();
+    }
+    fs::create_dir(directory.path().join("process/ns")).unwrap();
+    let namespace = fs::read_link("/proc/self/ns/net").unwrap();
+    symlink(namespace, directory.path().join("process/ns/net")).unwrap();
+    for name in ["closed/net/tcp", "closed/net/nf_conntrack", "closed"] {
+        let mode = if name == "closed" { 0o555 } else { 0 };
+        fs::set_permissions(directory.path().join(name), Permissions::from_mode(mode)).unwrap();
+    }
+    let locked = File::open(directory.path().join("locked")).unwrap();
+    lock(&locked);
+    (directory, locked)
+}
+
+/// The program in a directory for runs, which it leaves no core in.
+fn program_in(directory: &TempDir, arguments: &str) -> Command {
+    let mut program = program();
+    program.args(arguments.split(' ')).current_dir(directory);
+    program.env_remove("COLLECTD_HOSTNAME").env_remove("COLLECTD_INTERVAL");
+    without_privilege(&mut program);
+    let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: it is given the address of a limit.
+    before_exec(&mut program, move || unsafe { libc::setrlimit(libc::RLIMIT_CORE, &none) });
+    program
+}
+
+/// How a run ended, what it printed, and the files in its directory.
+type Outcome = (ExitStatus, [String; 2], BTreeMap<String, String>);
+
+/// Runs the program, with this filter if there is one. One that goes on for ever is ended behind its second report.
+fn run(arguments: &str, filter: Option<Vec<sock_filter>>) -> Outcome {
+    let (directory, _locked) = directory();
+    let mut program = program_in(&directory, arguments);
+    if let Some(filter) = filter {
+        filtered(&mut program, filter);
+    }
+    program.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = program.spawn().unwrap();
+    let mut stdout = String::new();
+    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    let mut reports = 0;
+    while lines.read_line(&mut stdout).unwrap() > 0 {
+        reports += usize::from(stdout.ends_with("\n}\n"));
+        if reports == 2 {
+            // SAFETY: it takes numbers.
+            unsafe { libc::kill(child.id() as libc::pid_t, libc::SIGTERM) };
+        }
+    }
+    let output = child.wait_with_output().unwrap();
+    let files = fs::read_dir(&directory).unwrap().filter_map(|file| {
+        let path = file.unwrap().path();
+        let contents = fs::read_to_string(&path).ok()?;
+        Some((path.file_name().unwrap().to_str().unwrap().to_string(), contents))
+    });
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    (output.status, [stdout, stderr], files.collect())
+}
+
+#[test]
+fn a_filter_of_the_listed_calls_changes_nothing() {
+    let name = "allowed::a_filter_of_the_listed_calls_changes_nothing";
+    if !can_supervise(name) || !in_namespace(name, libc::CLONE_NEWNET) {
+        return;
+    }
+    let _sockets = netlink::open_sockets();
+    in_parallel(MODES, |(arguments, rows)| {
+        let expected = run(arguments, None);
+        assert_ne!(expected.0.signal(), Some(libc::SIGSYS));
+        assert_eq!(run(arguments, Some(filter(&listed(rows)))), expected, "{arguments}");
+    });
+    // By either source.
+    let auto = listed(&["proc", "netlink"]);
+    let (directory, _locked) = directory();
+    let calls = supervise(&mut program_in(&directory, "--source auto"), |call| match call.name {
+        "socket" => Answer::Fail(libc::EPERM),
+        _ => Answer::GoOn,
+    })
+    .calls;
+    assert!(calls.iter().all(|call| auto.contains(call.name)), "{calls:?}");
+}
+
+#[test]
+fn each_listed_call_is_needed() {
+    let name = "allowed::each_listed_call_is_needed";
+    if !can_supervise(name) || !in_namespace(name, libc::CLONE_NEWNET) {
+        return;
+    }
+    let cases: Vec<(&str, &str)> = manual::system_calls()
+        .into_iter()
+        .flat_map(|(row, calls)| calls.into_iter().map(move |call| (row, call)))
+        .collect();
+    in_parallel(&cases, |&(row, call)| {
+        // (Not where another row has it, too.)
+        let mut modes = MODES.iter().filter(|(_, rows)| {
+            let rows: Vec<&str> = [&["everything"], *rows].concat();
+            let others: Vec<&str> = rows.iter().copied().filter(|&other| other != row).collect();
+            rows.contains(&row) && !list(&others).contains(call)
+        });
+        assert!(modes.any(|mode| is_needed(mode, call)), "{call} isn't needed for {row}");
+    });
+}
+
+/// Whether a run doesn't get by without this call.
+fn is_needed((arguments, rows): &Mode, call: &str) -> bool {
+    let mut calls = listed(rows);
+    calls.remove(call);
+    if start().contains(&number(call)) {
+        // A filter can't tell whose call it is.
+        let (directory, _locked) = directory();
+        let run = supervise(&mut program_in(&directory, arguments), |_| Answer::GoOn);
+        return run.calls.iter().any(|made| made.name == call);
+    }
+    run(arguments, Some(filter(&calls))).0.signal() == Some(libc::SIGSYS)
+}
