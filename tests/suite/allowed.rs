@@ -6,6 +6,7 @@ use std::fs::{self, File, Permissions};
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 
 use libc::{c_long, sock_filter};
@@ -193,6 +194,35 @@ fn a_filter_of_the_listed_calls_changes_nothing() {
     })
     .calls;
     assert!(calls.iter().all(|call| auto.contains(call.name)), "{calls:?}");
+}
+
+/// What other architectures have instead, as the manual page has it.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("newfstatat", "fstatat64"),
+    ("nanosleep", "poll"),
+    ("renameat", "renameat2"),
+    ("rt_sigtimedwait", "rt_sigtimedwait_time64"),
+];
+
+#[test]
+fn the_services_of_systemd_have_the_listed_calls() {
+    let services = [
+        ("network-connections", &["proc", "netlink", "-o", "-i"][..]),
+        ("network-conntrack", &["proc", "-o", "-i"]),
+    ];
+    for (name, rows) in services {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("contrib/systemd");
+        let service = fs::read_to_string(directory.join(name).with_extension("service")).unwrap();
+        let lines = service.lines().filter_map(|line| line.strip_prefix("SystemCallFilter="));
+        let calls: BTreeSet<&str> = lines.flat_map(|line| line.split(' ')).collect();
+        let mut expected = listed(rows);
+        for (call, other) in ELSEWHERE {
+            if expected.contains(call) {
+                expected.insert(other);
+            }
+        }
+        assert_eq!(calls, expected, "{name}");
+    }
 }
 
 #[test]
