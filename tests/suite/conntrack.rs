@@ -1,7 +1,6 @@
 //! The reader of tracked connections: cases by hand, then whatever proptest thinks of, against the oracle.
 
 use std::fs;
-use std::io::Read;
 use std::path::PathBuf;
 
 use network_connections::options::Options;
@@ -12,45 +11,8 @@ use network_connections::table::Table;
 use proptest::prelude::*;
 
 use crate::conntrack_oracle::{self, Flow, Outcome, STATES, STATUSES};
+use crate::read::{SMALL, flows, flows_in};
 use crate::rows::{cut, damage, damaged, places};
-
-/// Words of a buffer that has room for rows of 500 bytes and not much more.
-const SMALL: usize = 1 + (500 + WINDOW) / WORD;
-
-/// What the reader makes of a table that is read in these pieces.
-fn flows<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
-    let pieces: Vec<&[u8]> = pieces.into_iter().filter(|piece| !piece.is_empty()).collect();
-    let mut large = Buffer::<{ (1 << 16) / WORD }>::NEW;
-    let outcome = flows_in(&pieces, &mut large);
-    // With less room each piece is read in pieces. What was in the buffer before doesn't matter.
-    if pieces.concat().split(|&byte| byte == b'\n').all(|line| line.len() <= 500) {
-        for before in *b"\0\n [" {
-            let mut small = Buffer::<SMALL>([[before; WORD]; SMALL]);
-            assert_eq!(flows_in(&pieces, &mut small), outcome, "in a small buffer");
-        }
-    }
-    outcome
-}
-
-fn flows_in<const WORDS: usize>(pieces: &[&[u8]], buffer: &mut Buffer<WORDS>) -> Outcome {
-    let mut pieces = pieces.iter();
-    let mut piece: &[u8] = b"";
-    let mut rows = Rows::new(buffer, Table::Conntrack);
-    let mut flows = Vec::new();
-    loop {
-        if piece.is_empty() {
-            piece = pieces.next().copied().unwrap_or_default();
-        }
-        let room = rows.room();
-        assert!(!room.is_empty());
-        let read = piece.read(room).unwrap();
-        match rows.take_tracked(read, |tracked| flows.push(tracked.into())) {
-            Err(line) => return Err((line.number, line.head.to_vec())),
-            Ok(()) if read == 0 => return Ok(flows),
-            Ok(()) => {}
-        }
-    }
-}
 
 /// What the reader makes of this one line.
 fn line(line: &str) -> Outcome {

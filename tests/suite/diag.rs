@@ -5,28 +5,17 @@ use libc::{
     AF_INET, AF_INET6, EAGAIN, EBADMSG, ENOENT, EOPNOTSUPP, NLM_F_DUMP, NLM_F_DUMP_INTR,
     NLM_F_MULTI, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP, NLMSG_OVERRUN,
 };
-use network_connections::diag::{Dump, Request, is_sound, take};
+use network_connections::diag::{Dump, Request, is_sound};
 use network_connections::table::Table;
 use proptest::prelude::*;
 
+use crate::diag_oracle::{Msg, SockId, expected};
 use crate::oracle::{self, Socket};
+use crate::read::taken;
 
 // include/uapi/linux/inet_diag.h and sock_diag.h
 const TCPDIAG_GETSOCK: u16 = 18;
 pub const SOCK_DIAG_BY_FAMILY: u16 = 20;
-
-/// struct inet_diag_sockid
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SockId {
-    /// In network byte order, as the addresses.
-    pub sport: [u8; 2],
-    pub dport: [u8; 2],
-    pub src: [u8; 16],
-    pub dst: [u8; 16],
-    pub interface: u32,
-    pub cookie: [u32; 2],
-}
 
 /// struct inet_diag_req
 #[repr(C)]
@@ -51,22 +40,6 @@ struct ReqV2 {
     pad: u8,
     states: u32,
     id: SockId,
-}
-
-/// struct inet_diag_msg
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Msg {
-    pub family: u8,
-    pub state: u8,
-    pub timer: u8,
-    pub retrans: u8,
-    pub id: SockId,
-    pub expires: u32,
-    pub rqueue: u32,
-    pub wqueue: u32,
-    pub uid: u32,
-    pub inode: u32,
 }
 
 /// The bytes of a value in memory.
@@ -116,75 +89,10 @@ fn any_socket() -> Vec<u8> {
     message(SOCK_DIAG_BY_FAMILY, NLM_F_MULTI, &socket(AF_INET, 1, [1; 16], [80, 50000]))
 }
 
-/// What the sockets of a datagram are, and whether it is the last, or what is wrong with it.
-type Outcome = (Vec<(Table, Socket)>, Result<bool, i32>);
-
-fn taken(datagram: &[u8], dump: Dump) -> Outcome {
-    let mut sockets = Vec::new();
-    let result = take(datagram, dump, |table, socket| {
-        sockets.push((table, socket.into()));
-    });
-    (sockets, result)
-}
-
 /// How many sockets there are, and the rest.
 fn summary(datagram: &[u8]) -> (usize, Result<bool, i32>) {
     let (sockets, result) = taken(datagram, Dump::Tcp);
     (sockets.len(), result)
-}
-
-/// The same, written to be obviously right.
-fn expected(datagram: &[u8], dump: Dump) -> Outcome {
-    let mut sockets = Vec::new();
-    let mut start = 0;
-    loop {
-        let rest = &datagram[start.min(datagram.len())..];
-        if rest.is_empty() && start > 0 {
-            return (sockets, Ok(false));
-        }
-        if rest.len() < size_of::<libc::nlmsghdr>() {
-            return (sockets, Err(EBADMSG));
-        }
-        // SAFETY: it is within the datagram, and numbers may be any.
-        let header = unsafe { rest.as_ptr().cast::<libc::nlmsghdr>().read_unaligned() };
-        let length = header.nlmsg_len as usize;
-        if length < size_of::<libc::nlmsghdr>() || length > rest.len() {
-            return (sockets, Err(EBADMSG));
-        }
-        if libc::c_int::from(header.nlmsg_flags) & NLM_F_DUMP_INTR != 0 {
-            return (sockets, Err(EAGAIN));
-        }
-        let content = &rest[16..length];
-        let number = match content.len() {
-            0..4 => 0,
-            _ => i32::from_ne_bytes(content[..4].try_into().unwrap()),
-        };
-        match libc::c_int::from(header.nlmsg_type) {
-            NLMSG_DONE if number >= 0 => return (sockets, Ok(true)),
-            NLMSG_DONE | NLMSG_ERROR if number < 0 => return (sockets, Err(number.wrapping_neg())),
-            0..16 => return (sockets, Err(EBADMSG)),
-            _ if content.len() < size_of::<Msg>() => return (sockets, Err(EBADMSG)),
-            _ => {}
-        }
-        // SAFETY: it is within the message, and numbers may be any.
-        let message = unsafe { content.as_ptr().cast::<Msg>().read_unaligned() };
-        let is_tcp = dump == Dump::Tcp;
-        let (table, address) = match libc::c_int::from(message.family) {
-            AF_INET if is_tcp => (Table::Tcp4, &message.id.dst[..4]),
-            AF_INET => (Table::Udp4, &message.id.dst[..4]),
-            AF_INET6 if is_tcp => (Table::Tcp6, &message.id.dst[..]),
-            AF_INET6 => (Table::Udp6, &message.id.dst[..]),
-            _ => return (sockets, Err(EBADMSG)),
-        };
-        let socket = Socket {
-            state: oracle::state(message.state),
-            remote_is_zero: address == vec![0; address.len()],
-            local_port: u16::from_be_bytes(message.id.sport),
-            remote_port: u16::from_be_bytes(message.id.dport),
-        };
-        sockets.push((table, socket));
-        start += length.next_multiple_of(4);
-    }
 }
 
 #[test]

@@ -1,9 +1,7 @@
 //! The parser: cases by hand, then whatever proptest thinks of, against the oracle.
 
-use std::io::Read;
-
 use network_connections::counts::State;
-use network_connections::row::{HEAD, WINDOW};
+use network_connections::row::HEAD;
 use network_connections::rows::{Buffer, Line, Rows};
 use network_connections::swar::WORD;
 use network_connections::table::Family::{self, Inet, Inet6};
@@ -12,61 +10,12 @@ use proptest::prelude::*;
 
 use crate::oracle::{self, Socket};
 use crate::program;
+use crate::read::{LEAST, Sockets, sockets};
 
 const HEADER: &[u8] = program::HEADER.as_bytes();
 
-/// Words of the least buffer.
-const LEAST: usize = (1 + HEAD + WINDOW) / WORD + 1;
-
-/// A table with such rows.
-fn table_of(family: Family) -> Table {
-    match family {
-        Inet => Table::Tcp4,
-        Inet6 => Table::Udp6,
-    }
-}
-
-type Outcome = Result<Vec<Socket>, (u32, Vec<u8>)>;
-
-/// What the parser makes of a table that is read in these pieces.
-fn sockets<'a>(family: Family, pieces: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
-    let pieces: Vec<&[u8]> = pieces.into_iter().filter(|piece| !piece.is_empty()).collect();
-    let mut large = Buffer::<{ (1 << 16) / WORD }>::NEW;
-    let outcome = sockets_in(family, &pieces, &mut large);
-    // With less room each piece is read in pieces. What was in the buffer before doesn't matter.
-    for before in *b"\0\n0: " {
-        let least = sockets_in(family, &pieces, &mut Buffer::<LEAST>([[before; WORD]; LEAST]));
-        assert_eq!(least, outcome, "with the least buffer");
-    }
-    outcome
-}
-
-fn sockets_in<const WORDS: usize>(
-    family: Family,
-    pieces: &[&[u8]],
-    buffer: &mut Buffer<WORDS>,
-) -> Outcome {
-    let mut pieces = pieces.iter();
-    let mut piece: &[u8] = b"";
-    let mut rows = Rows::new(buffer, table_of(family));
-    let mut sockets = Vec::new();
-    loop {
-        if piece.is_empty() {
-            piece = pieces.next().copied().unwrap_or_default();
-        }
-        let room = rows.room();
-        assert!(!room.is_empty());
-        let read = piece.read(room).unwrap();
-        match rows.take(read, |socket| sockets.push(socket.into())) {
-            Err(line) => return Err((line.number, line.head.to_vec())),
-            Ok(()) if read == 0 => return Ok(sockets),
-            Ok(()) => {}
-        }
-    }
-}
-
 /// What the parser makes of a table of this one line under a header.
-fn line(family: Family, line: &str) -> Outcome {
+fn line(family: Family, line: &str) -> Sockets {
     sockets(family, [HEADER, line.as_bytes(), b"\n"])
 }
 
@@ -253,7 +202,7 @@ fn the_last_line_needs_no_newline() {
         local_port: 0x1F90,
         remote_port: 0xC001,
     };
-    let cases: [(&[u8], Outcome); 7] = [
+    let cases: [(&[u8], Sockets); 7] = [
         (b"", Ok(vec![])),
         (b"   0: 0100007F:1F90 0200007F:C001 01 00000000:0", Ok(vec![socket])),
         (b"   0: 0100007F:1F90 0200007F:C001 01 ", Ok(vec![socket])),
