@@ -1,5 +1,7 @@
-//! What the program must make of a datagram of sock_diag, written to be obviously right and
-//! nothing else.
+//! What the program must make of a datagram of sock_diag, and of a kernel's release, written to be obviously right
+//! and nothing else.
+
+use std::str;
 
 use libc::{AF_INET, AF_INET6, EAGAIN, EBADMSG, NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR};
 use network_connections::diag::Dump;
@@ -90,5 +92,21 @@ pub fn expected(datagram: &[u8], dump: Dump) -> Outcome {
         };
         sockets.push((table, socket));
         start += length.next_multiple_of(4);
+    }
+}
+
+/// Whether a kernel of this release is one from 4.4 on.
+pub fn is_sound(release: &[u8]) -> bool {
+    let mut parts = release.split(|&byte| byte == b'.');
+    let mut number = || {
+        let part = parts.next()?;
+        let digits = part.iter().all(u8::is_ascii_digit) && !part.is_empty();
+        // (What has more digits than fit in 128 bits is larger than any release.)
+        digits.then(|| str::from_utf8(part).unwrap().parse().unwrap_or(u128::MAX))
+    };
+    match (number(), number()) {
+        (None, _) | (Some(0..=3), _) => false,
+        (Some(4), minor) => minor.is_some_and(|minor| minor >= 4),
+        (Some(_), _) => true,
     }
 }

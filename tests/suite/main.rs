@@ -3,11 +3,13 @@
 
 mod allowed;
 mod check;
+mod check_oracle;
 mod cli;
 mod conntrack;
 mod conntrack_oracle;
 mod conntrack_program;
 mod conntrack_report;
+mod corpus;
 mod diag;
 mod diag_oracle;
 mod failures;
@@ -15,10 +17,12 @@ mod filter;
 mod fixtures;
 mod formats;
 mod forwarded;
+mod fuzzed;
 mod interval;
 mod manual;
 mod netlink;
 mod options;
+mod options_oracle;
 mod oracle;
 mod output;
 mod packed;
