@@ -351,28 +351,6 @@ fn an_output_that_would_block_is_an_error() {
 }
 
 #[test]
-fn one_descriptor_is_enough() {
-    for source in sources("cli::one_descriptor_is_enough") {
-        let mut program = program();
-        // What the test has inherited, by mistake of others, is no concern of the program.
-        before_exec(&mut program, || {
-            let flags = libc::CLOSE_RANGE_CLOEXEC;
-            // SAFETY: the descriptors are closed when the program takes the child's place.
-            unsafe {
-                libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, flags) as libc::c_int
-            }
-        });
-        before_exec(&mut program, || {
-            // Standard input, output and error, and one.
-            let limit = libc::rlimit { rlim_cur: 4, rlim_max: 4 };
-            // SAFETY: it is given the address of a limit.
-            unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }
-        });
-        report(program.args(source));
-    }
-}
-
-#[test]
 fn starts_as_a_set_user_id_program_does() {
     // musl's start-up takes a path of its own then, and so may an instruction that a CPU lacks.
     let set = || {

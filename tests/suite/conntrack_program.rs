@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::conntrack::fixtures;
 use crate::conntrack_oracle;
 use crate::program::{
-    before_exec, failed, fails, in_namespace, native, program, refusal, report, skipped,
+    NOBODY, become_user, failed, fails, in_namespace, native, program, refusal, report, skipped,
     without_privilege,
 };
 use crate::supervisor::{Answer, Call, can_supervise, supervise};
@@ -359,17 +359,7 @@ fn the_kernels_table_is_for_root_alone() {
     }
     let mut program = program();
     program.arg("--conntrack");
-    let become_nobody = || {
-        const NOBODY: libc::uid_t = 65534;
-        // SAFETY: it is given no groups.
-        let groups = unsafe { libc::setgroups(0, std::ptr::null()) };
-        // SAFETY: it takes numbers.
-        let group = unsafe { libc::setresgid(NOBODY, NOBODY, NOBODY) };
-        // SAFETY: it takes numbers.
-        let user = unsafe { libc::setresuid(NOBODY, NOBODY, NOBODY) };
-        groups.min(group).min(user)
-    };
-    match before_exec(&mut program, become_nobody).output() {
+    match become_user(&mut program, NOBODY).output() {
         Ok(output) => {
             let message = "network-connections: /proc/net/nf_conntrack: Permission denied (only root may read it)\n";
             assert_eq!(String::from_utf8_lossy(&output.stderr), message);

@@ -8,6 +8,7 @@ use std::os::unix::net::UnixDatagram;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::hostile::{hostile, quoted};
 use crate::program::{
     GROUPS, HEADER, STATES, TABLES, fails, in_namespace, message, number, numbered, procfs,
     program, refusal, report,
@@ -163,10 +164,7 @@ fn origin(program: &mut Command) -> [String; 2] {
     let (host, rest) = printed.strip_prefix("PUTVAL \"").unwrap().split_once('/').unwrap();
     let (_, rest) = rest.split_once("\" interval=").unwrap();
     let (interval, _) = rest.split_once(" N:").unwrap();
-    let all = expected("collectd", number)
-        .replace("\"here/", &format!("\"{host}/"))
-        .replace("interval=10 ", &format!("interval={interval} "));
-    assert_eq!(printed, all);
+    assert_eq!(printed, for_collectd(host, interval));
     [host, interval].map(str::to_string)
 }
 
@@ -200,15 +198,13 @@ fn a_host_with_the_longest_name_or_a_strange_one() {
     if !in_namespace(test, libc::CLONE_NEWUTS) {
         return;
     }
-    let name_it = |name: &str| {
+    let procfs = numbered();
+    for name in hostile(0).into_iter().filter(|name| name.len() <= 64).chain([vec![b'x'; 64]]) {
         // SAFETY: the bytes are as many.
         assert_eq!(unsafe { libc::sethostname(name.as_ptr().cast(), name.len()) }, 0);
-    };
-    let longest = "x".repeat(64);
-    name_it(&longest);
-    assert_eq!(origin(&mut plain_program())[0], longest);
-    name_it("a\n\"b");
-    assert_eq!(origin(&mut plain_program())[0], "a\\x0a\\x22b");
+        let printed = report(plain_program().args(["-f", "collectd"]).arg(procfs.path()));
+        assert_eq!(printed, for_collectd(&quoted(&name), "10"));
+    }
 }
 
 #[test]
@@ -233,15 +229,25 @@ fn a_host_that_does_not_fit_is_an_error_or_shown_whole() {
 
 #[test]
 fn what_would_break_collectds_commands_is_escaped() {
-    let cases =
-        [("a\tb", "a\\x09b"), ("a\nb", "a\\x0ab"), ("a\"b", "a\\x22b"), ("a\\b", "a\\x5cb")];
-    for (value, shown) in cases {
-        for (place, variable) in ["COLLECTD_HOSTNAME", "COLLECTD_INTERVAL"].into_iter().enumerate()
-        {
+    let procfs = numbered();
+    // (A longer one may not fit.)
+    for word in hostile(0).into_iter().filter(|word| word.len() <= 64) {
+        let run = |host: &[u8], interval: &[u8]| {
             let mut program = plain_program();
-            assert_eq!(origin(program.env(variable, value))[place], shown);
-        }
+            program.env("COLLECTD_HOSTNAME", OsStr::from_bytes(host));
+            program.env("COLLECTD_INTERVAL", OsStr::from_bytes(interval));
+            report(program.args(["-f", "collectd"]).arg(procfs.path()))
+        };
+        assert_eq!(run(&word, b"60"), for_collectd(&quoted(&word), "60"));
+        assert_eq!(run(b"here", &word), for_collectd("here", &quoted(&word)));
     }
+}
+
+/// What it prints for collectd, of this host at this interval.
+fn for_collectd(host: &str, interval: &str) -> String {
+    let text = expected("collectd", number);
+    text.replace("\"here/", &format!("\"{host}/"))
+        .replace("interval=10 ", &format!("interval={interval} "))
 }
 
 /// Every key, in the order of the report, and its number.

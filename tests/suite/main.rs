@@ -2,6 +2,7 @@
 //! program as its users run it.
 
 mod allowed;
+mod bounds;
 mod check;
 mod check_oracle;
 mod cli;
@@ -18,6 +19,7 @@ mod fixtures;
 mod formats;
 mod forwarded;
 mod fuzzed;
+mod hostile;
 mod interval;
 mod manual;
 mod netlink;
@@ -27,6 +29,7 @@ mod oracle;
 mod output;
 mod packed;
 mod ports;
+mod privilege;
 mod program;
 mod read;
 mod report;

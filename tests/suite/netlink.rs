@@ -17,7 +17,7 @@ use crate::supervisor::{Answer, Call, can_supervise, supervise};
 pub const NAME: &str = "sock_diag (needs tcp_diag and udp_diag; --source proc works without)";
 
 /// Bytes that the program receives at once.
-const BUFFER: usize = 16384;
+pub const BUFFER: usize = 16384;
 
 /// Opens another number of sockets of each table, and gives what --all must count then, as of [`nonzero`].
 pub fn open_sockets() -> (Vec<TcpListener>, Vec<UdpSocket>, [&'static str; 4]) {

@@ -11,6 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::{self, Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -62,6 +63,11 @@ pub fn sources(test: &str) -> Vec<&'static [&'static str]> {
     sources
 }
 
+/// Whether a file is a program that the dynamic loader loads: it holds the loader's name.
+pub fn is_dynamic(program: &Path) -> bool {
+    fs::read(program).unwrap().windows(5).any(|bytes| bytes == b"/ld-l" || bytes == b"/ld-m")
+}
+
 /// Has a child make a system call before it becomes the program. The call's result is that of the C
 /// library's function: below 0 where it failed.
 pub fn before_exec(
@@ -90,6 +96,22 @@ pub fn without_privilege(command: &mut Command) {
             }
         });
     }
+}
+
+/// The user that is nobody, and its group.
+pub const NOBODY: libc::uid_t = 65534;
+
+/// Has a child become another user, with its group and no other.
+pub fn become_user(command: &mut Command, user: libc::uid_t) -> &mut Command {
+    before_exec(command, move || {
+        // SAFETY: it is given no groups.
+        let groups = unsafe { libc::setgroups(0, ptr::null()) };
+        // SAFETY: it takes numbers.
+        let group = unsafe { libc::setresgid(user, user, user) };
+        // SAFETY: it takes numbers.
+        let user = unsafe { libc::setresuid(user, user, user) };
+        groups.min(group).min(user)
+    })
 }
 
 /// Runs the test of this name again, in a process that is alone in new namespaces of these kinds, and

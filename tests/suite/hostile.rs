@@ -1,0 +1,140 @@
+//! Whatever bytes there are in what the program is given: it shows them as printable ASCII, on one line.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+
+use crate::program::{HEADER, TABLES, procfs, program};
+
+/// Every byte, and what means something to a terminal, an editor, a browser or a shell. All without the byte that ends
+/// what it is put into.
+pub fn hostile(end: u8) -> Vec<Vec<u8>> {
+    let every: Vec<u8> = (0..=u8::MAX).collect();
+    let mut words: Vec<Vec<u8>> = every.chunks(64).map(<[u8]>::to_vec).collect();
+    let sequences: [&[u8]; 12] = [
+        b"\x1b[2J\x1b[H\x1b]0;title\x07\x1bP+q\x1b\\",
+        // The same as one byte each, of ISO 8859.
+        b"\x9b2J\x9d0;title\x9c\x90\x85",
+        b"\r\x08\x08\x7f\x0b\x0c\x0e\x0f",
+        "\u{202e}\u{2066}\u{200b}\u{feff}\u{85}\u{2028}\u{9b}m".as_bytes(),
+        // No UTF-8: too long, half of a pair, beyond the last, cut off.
+        b"\xc0\xaf\xe0\x80\xaf\xed\xa0\x80\xf4\x90\x80\x80\xff\xfe\xf0\x9f",
+        b"OK | 'tcp'=0;;;0;\n| second=1",
+        b"x'; touch /tmp/y; $(id) `id` & \"",
+        b"<script>alert(1)</script>&lt;",
+        b"%s%n%A%N%%",
+        b"\\x1b\\\\ \\n",
+        b" \t leading and trailing \t ",
+        &[b'\x1b'; 3000],
+    ];
+    words.extend(sequences.map(<[u8]>::to_vec));
+    words.iter_mut().for_each(|word| word.retain(|&byte| byte != end));
+    words
+}
+
+/// What is shown of these bytes, no more than so many of which are.
+fn shown(bytes: &[u8], most: usize) -> String {
+    let mut text = String::new();
+    for &byte in bytes.iter().take(most) {
+        match byte {
+            b'\\' | b'|' | b'"' => text += &format!("\\x{byte:02x}"),
+            0x20..0x7f => text.push(char::from(byte)),
+            _ => text += &format!("\\x{byte:02x}"),
+        }
+    }
+    text
+}
+
+/// That of an argument.
+pub fn quoted(word: &[u8]) -> String {
+    shown(word, 1024) + if word.len() > 1024 { "..." } else { "" }
+}
+
+/// Runs the program, for which that must be a failure, as a person does and as a monitor does. What it says of it is this.
+fn told(arguments: &[&[u8]], status: i32, what: &str) {
+    // An option of a check may be among the arguments.
+    let is_check = arguments.iter().any(|word| matches!(*word, b"-w" | b"-c"));
+    for is_check in [is_check, true] {
+        let mut program = program();
+        if is_check {
+            program.arg("-wtcp=0");
+        }
+        program.args(arguments.iter().map(|&word| OsStr::from_bytes(word)));
+        let output = program.output().unwrap();
+        let (prefix, status, told, nothing) = if is_check {
+            ("NETWORK-CONNECTIONS UNKNOWN - ", 3, output.stdout, output.stderr)
+        } else {
+            ("network-connections: ", status, output.stderr, output.stdout)
+        };
+        let told = String::from_utf8(told).unwrap();
+        assert_eq!(told, format!("{prefix}{what}\n"), "{program:?}");
+        assert_eq!((output.status.code(), &nothing[..]), (Some(status), &b""[..]), "{program:?}");
+        let line = told.strip_suffix('\n').unwrap();
+        assert!(line.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'|'), "{line}");
+    }
+}
+
+#[test]
+fn in_a_table() {
+    for word in hostile(b'\n') {
+        let what = format!("is not a row of this table: '{}'", shown(&word, 91));
+        for (table, start, line) in
+            TABLES.map(|table| (table, HEADER, 2)).into_iter().chain([("nf_conntrack", "", 1)])
+        {
+            let procfs = procfs(&[]);
+            let path = procfs.path().join("net").join(table);
+            fs::write(&path, [start.as_bytes(), &word, b"\n"].concat()).unwrap();
+            let what = format!("{}: line {line} {what}", path.display());
+            let procfs = procfs.path().as_os_str().as_bytes();
+            let conntrack: &[&[u8]] = if line == 1 { &[b"--conntrack"] } else { &[] };
+            told(&[conntrack, &[procfs]].concat(), 1, &what);
+        }
+    }
+}
+
+#[test]
+fn in_an_argument() {
+    let cases: [(&[&str], &str, i32, &str); 17] = [
+        (&[], "/", 1, "{}/net/tcp: No such file or directory"),
+        (&["--conntrack"], "/", 1, "{}/net/nf_conntrack: No such file or directory"),
+        (&["-o"], "/nowhere/", 1, "{}.tmp: No such file or directory"),
+        (&["-o"], "/dev/null/", 1, "{}: Not a directory"),
+        (&["/proc"], "/", 2, "more than one PATH: '{}'"),
+        (&["--source=netlink"], "/", 2, "PATH '{}' is not for --source netlink"),
+        (&["-q"], "", 2, "KEY '{}' is neither GROUP nor GROUP.STATE"),
+        (&["--conntrack", "-q"], "tcp.", 2, "KEY '{}' is neither GROUP nor GROUP.STATE"),
+        (&["-w"], "", 2, "'{}' is not KEY=RANGE"),
+        (&["-c"], "tcp=", 2, "RANGE '{}' is not [@][START:][END] of whole numbers in order"),
+        (&["-w"], "=1:", 2, "KEY '{}' is neither GROUP nor GROUP.STATE"),
+        (&["-f"], "", 2, "FORMAT '{}' is none of json ndjson prometheus influx collectd"),
+        (&["-i"], "", 2, "SECONDS '{}' is not a number from 1 to 86400"),
+        (&["--local-port"], "", 2, "PORT '{}' is not a number from 0 to 65535"),
+        (&["--remote-port"], "", 2, "PORT '{}' is not a number from 0 to 65535"),
+        (&["--source"], "", 2, "SOURCE '{}' is none of proc netlink auto"),
+        (&[], "--", 2, "unknown option '-{}'"),
+    ];
+    for mut word in hostile(0) {
+        // (What is behind one is a value, or a range.)
+        word.retain(|&byte| byte != b'=');
+        for (before, start, status, template) in cases {
+            // What is shown of the argument: all of it, or what is behind or before a sign.
+            let (argument, value) = match start {
+                "tcp=" => ([b"tcp=", &word[..]].concat(), word.clone()),
+                "=1:" => ([&word[..], b"=1:"].concat(), word.clone()),
+                "--" => ([b"--", &word[..]].concat(), [b"-", &word[..]].concat()),
+                _ => ([start.as_bytes(), &word].concat(), [start.as_bytes(), &word].concat()),
+            };
+            // (One that is too long isn't looked for.)
+            if status == 1 && argument.len() > 1024 {
+                continue;
+            }
+            let mut arguments: Vec<&[u8]> = before.iter().map(|word| word.as_bytes()).collect();
+            arguments.push(&argument);
+            let mut what = template.replace("{}", &quoted(&value));
+            if status == 2 {
+                what += "; see 'network-connections --help'";
+            }
+            told(&arguments, status, &what);
+        }
+    }
+}
