@@ -1,0 +1,51 @@
+// A plugin of QEMU that tells how much stack a program uses: the bytes from the place of it that is accessed first,
+// which is where the kernel has left it, to the lowest that is ever accessed.
+//
+// (As for instructions.c, what is declared here is documented in QEMU's sources.)
+#include <inttypes.h>
+#include <stdio.h>
+
+struct block;
+struct instruction;
+void qemu_plugin_register_vcpu_tb_trans_cb(uint64_t, void (*)(uint64_t, struct block *));
+void qemu_plugin_register_vcpu_mem_cb(struct instruction *, void (*)(unsigned, uint32_t, uint64_t, void *), int, int,
+    void *);
+void qemu_plugin_register_atexit_cb(uint64_t, void (*)(uint64_t, void *), void *);
+size_t qemu_plugin_tb_n_insns(const struct block *);
+struct instruction *qemu_plugin_tb_get_insn(const struct block *, size_t);
+void qemu_plugin_outs(const char *);
+
+int qemu_plugin_version = 1;
+
+enum { READ = 1, WRITE = 2 };
+// Below are the program's code and data (cross/sections.ld), above is the stack. There is nothing else.
+enum { STACK = 0x1000000 };
+
+static uint64_t first, lowest;
+
+static void accessed(unsigned processor, uint32_t kind, uint64_t address, void *nothing)
+{
+    if (address < STACK) return;
+    if (first == 0) first = lowest = address;
+    if (address < lowest) lowest = address;
+}
+
+static void translated(uint64_t plugin, struct block *block)
+{
+    for (size_t place = 0; place < qemu_plugin_tb_n_insns(block); place++)
+        qemu_plugin_register_vcpu_mem_cb(qemu_plugin_tb_get_insn(block, place), accessed, 0, READ | WRITE, NULL);
+}
+
+static void ended(uint64_t plugin, void *nothing)
+{
+    char line[40];
+    snprintf(line, sizeof line, "stack: %" PRIu64 "\n", first - lowest);
+    qemu_plugin_outs(line);
+}
+
+int qemu_plugin_install(uint64_t plugin, const void *qemu, int argc, char **argv)
+{
+    qemu_plugin_register_vcpu_tb_trans_cb(plugin, translated);
+    qemu_plugin_register_atexit_cb(plugin, ended, NULL);
+    return 0;
+}
