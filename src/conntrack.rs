@@ -174,7 +174,8 @@ fn end_of_word(bytes: &[u8], mut place: usize) -> Option<usize> {
 }
 
 /// The words that are known, each at the place that the last five bits of its [digest] are, which no two have in
-/// common: that digest, with the label in the place of these bits.
+/// common: that digest, with the label in the place of these bits. (Another word may have the digest of one of them, as
+/// `[ASSURED]NREPLIED]` has. Kernels print none that does.)
 static KNOWN: [u32; 32] = known(FACTOR).unwrap();
 
 /// No label.

@@ -235,7 +235,7 @@ impl Counts {
 }
 
 /// So many of a limit in percent, rounded down; 0 if there is no limit. (More than 42 million, which are 13 GB, may be
-/// one percent too many.)
+/// one percent too many of a limit as high. Of one that is far lower, what more there are means nothing.)
 #[inline(never)]
 fn percent(entries: u32, limit: u32) -> u32 {
     let percent = match entries.checked_mul(100) {
