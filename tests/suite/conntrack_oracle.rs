@@ -142,8 +142,9 @@ fn flow(row: &str) -> Option<Option<Flow>> {
         if marked != *word && (STATES.contains(&marked) || is_status(marked)) {
             return true;
         }
-        // What is compared of a word is its first eight bytes, and its last four and its length as one sum.
-        let bytes: Vec<u8> = marked.chars().map(|it| it as u8).collect();
+        // What is compared of a word is its first eight bytes, and its last four and its length as one sum. (And
+        // the highest bits of its first and its last bytes are as one, if these are the same bytes.)
+        let bytes: Vec<u8> = marked.chars().map(|it| it as u8 & 0x7f).collect();
         let is_same = |it: &String| it != marked && digest(it.as_bytes()) == digest(&bytes);
         if digest(&bytes).is_some() && known.iter().any(is_same) {
             return true;
@@ -171,7 +172,6 @@ fn flow(row: &str) -> Option<Option<Flow>> {
         return None;
     }
 
-    let number = number.trim_start_matches('0');
     let group = match (number, is_ipv6) {
         ("6", false) => "tcp4",
         ("6", true) => "tcp6",

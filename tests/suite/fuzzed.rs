@@ -77,12 +77,15 @@ pub fn diag(input: &[u8]) {
 pub fn options(input: &[u8]) {
     let words: Vec<&[u8]> = input.split(|&byte| byte == 0).collect();
     let conntrack = options_oracle::Line::parse(&words).conntrack;
-    let mut numbers = Numbers { conntrack, added: Vec::new(), table: [1, 2, 50, 0] };
+    let mut numbers = Numbers { conntrack, added: Vec::new(), table: [0; 4] };
     for group in 0..numbers.groups().len() {
         for name in 0..numbers.names().len() {
             let more = numbers.added.len() as u32 * 3 + 1;
             numbers.added.push((group, name, more));
         }
+    }
+    if conntrack {
+        fill(&mut numbers, 1, 100_000);
     }
     command_line(&words, &numbers);
 }
@@ -105,16 +108,7 @@ pub fn ranges(input: &[u8]) {
         numbers.added.push((group, name, u32::from_le_bytes([a, b, c, d])));
     }
     if conntrack {
-        let mut counts = counts(&numbers);
-        counts.fill(entries, limit);
-        let [percent, replied] = ["table.percent", "table.replied_percent"]
-            .map(|key| counts.number(Key::parse(&Subject::CONNTRACK, key.as_bytes()).unwrap()));
-        let [all, unreplied] =
-            ["all", "all.UNREPLIED"].map(|key| numbers.number(key.as_bytes()).unwrap());
-        assert!(is_percent(percent, entries, limit), "{percent}% are {entries} of {limit}");
-        let those = all.saturating_sub(unreplied);
-        assert!(is_percent(replied, those, limit), "{replied}% are {those} of {limit}");
-        numbers.table = [entries, limit, percent, replied];
+        fill(&mut numbers, entries, limit);
     }
 
     let mut line: Vec<&[u8]> = if conntrack { vec![b"--conntrack"] } else { Vec::new() };
@@ -285,6 +279,20 @@ fn counts(numbers: &Numbers) -> Counts {
         counts.add(group, SUM, more);
     }
     counts
+}
+
+/// Notes how full the table is, with the percents that the library has for it.
+fn fill(numbers: &mut Numbers, entries: u32, limit: u32) {
+    let mut counts = counts(numbers);
+    counts.fill(entries, limit);
+    let [percent, replied] = ["table.percent", "table.replied_percent"]
+        .map(|key| counts.number(Key::parse(&Subject::CONNTRACK, key.as_bytes()).unwrap()));
+    let [all, unreplied] =
+        ["all", "all.UNREPLIED"].map(|key| numbers.number(key.as_bytes()).unwrap());
+    assert!(is_percent(percent, entries, limit), "{percent}% are {entries} of {limit}");
+    let those = all.saturating_sub(unreplied);
+    assert!(is_percent(replied, those, limit), "{replied}% are {those} of {limit}");
+    numbers.table = [entries, limit, percent, replied];
 }
 
 /// The same, and how full the table is.
