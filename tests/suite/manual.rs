@@ -1,9 +1,14 @@
-//! The documents for users, against what `--help` says: the manual page and the README.
+//! The documents for users, against what `--help` says: the manual page and the README. And SECURITY.md, against the
+//! tests that it names.
+
+use std::fs;
+use std::path::Path;
 
 use crate::program::{program, report};
 
 const MANUAL: &str = include_str!("../../network-connections.1");
 const README: &str = include_str!("../../README.md");
+const SECURITY: &str = include_str!("../../SECURITY.md");
 
 fn help() -> String {
     report(program().arg("--help"))
@@ -154,5 +159,30 @@ fn the_readme_has_real_samples() {
         let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/6.18");
         let output = program().args(arguments).arg(fixture).output().unwrap();
         assert_eq!(String::from_utf8_lossy(&output.stdout), expected, "{command}");
+    }
+}
+
+#[test]
+fn what_is_promised_is_tested() {
+    let words = |file: &str| {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        let text = fs::read_to_string(&file).unwrap_or_else(|_| panic!("no {}", file.display()));
+        text.split_whitespace().map(|word| word.to_owned() + " ").collect::<String>()
+    };
+    let promises = SECURITY.split_once("\n## What holds\n").unwrap().1;
+    for promise in promises.split("\n## ").next().unwrap().split("\n- ").skip(1) {
+        let mut is_tested = false;
+        for name in promise.split('`').skip(1).step_by(2) {
+            let (file, line) = match name.split_once("::") {
+                Some((module, test)) => {
+                    (format!("tests/suite/{module}.rs"), format!("#[test] fn {test}("))
+                }
+                None if name.starts_with("scripts/") => (".ci/run".into(), format!("step {name} ")),
+                None => continue,
+            };
+            assert!(words(&file).contains(&line), "{name} isn't in {file}");
+            is_tested = true;
+        }
+        assert!(is_tested, "{promise}");
     }
 }
