@@ -243,9 +243,12 @@ fn every_status_is_known_and_no_other_word() {
             assert_eq!(line(&row), Ok(vec![flow("udp4", "", "REPLIED")]), "{other}");
         }
     }
-    for other in ["[]", "[", "]", "[SEEN_REPLY]", "[NEVER_SEEN]", "[CLOSE]", "[ESTABLISHED]"] {
-        let row = format!("ipv4     2 tcp      6 1 LAST_ACK {TUPLE} {REPLY} {other} use=1");
-        assert_eq!(line(&row), Ok(vec![flow("tcp4", "LAST_ACK", "REPLIED")]), "{other}");
+    let others =
+        ["[]", "[", "]", "[SEEN_REPLY]", "[NEVER_SEEN]", "[CLOSE]", "[ESTABLISHED]", "[REPLIED]"];
+    for other in others {
+        let row =
+            format!("ipv4     2 tcp      6 1 LAST_ACK {TUPLE} [ASSURED] {REPLY} {other} use=1");
+        assert_eq!(line(&row), Ok(vec![flow("tcp4", "LAST_ACK", "ASSURED")]), "{other}");
     }
 }
 

@@ -140,6 +140,7 @@ fn other_lines_are_errors() {
         ("slot without digits", "   : 0100007F:1F90 0200007F:C001 01 "),
         ("slot without a colon", "   0  0100007F:1F90 0200007F:C001 01 "),
         ("hexadecimal slot", "   A: 0100007F:1F90 0200007F:C001 01 "),
+        ("hexadecimal slot of four letters", "FFFF: 0100007F:1F90 0200007F:C001 01 "),
         ("slot alone", "   0:"),
         ("nothing between slot and address", "   0:0100007F:1F90 0200007F:C001 01 "),
         ("local address too short", "   0: 100007F:1F90 0200007F:C001 01 "),
