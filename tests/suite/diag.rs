@@ -133,8 +133,8 @@ fn sockets_of_each_dump_family_and_state() {
         (Dump::Udp6, AF_INET6, Table::Udp6),
     ];
     for (dump, family, table) in tables {
-        // (The kernel answers the old kind of request with its type.)
-        for kind in [TCPDIAG_GETSOCK, SOCK_DIAG_BY_FAMILY] {
+        // (The kernel answers the old kind of request with its type. 0x10 is the least of no control message.)
+        for kind in [0x10, TCPDIAG_GETSOCK, SOCK_DIAG_BY_FAMILY] {
             for state in 0..=255 {
                 let [local_port, remote_port] = [state.into(), 0xff00 - u16::from(state)];
                 let content = socket(family, state, [1; 16], [local_port, remote_port]);
