@@ -1,6 +1,5 @@
 //! The sockets by netlink (--source), where the kernel doesn't tell them, or a system call fails.
 
-use std::env;
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, UdpSocket};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::diag::{SOCK_DIAG_BY_FAMILY, control, message, socket};
 use crate::filter::{argument, end, filtered, load, unless};
 use crate::program::{
-    STATES, counts, failed, fails, in_namespace, nonzero, number, numbered, numbers, program,
-    report,
+    STATES, counts, failed, fails, in_namespace, is_emulated, nonzero, number, numbered, numbers,
+    program, report,
 };
 use crate::supervisor::{Answer, Call, can_supervise, supervise};
 
@@ -247,10 +246,7 @@ fn where_sockets_of_this_kind_are_forbidden() {
     }
     let (_tcp, _udp, counted) = open_sockets();
     // QEMU forbids them itself.
-    let reason = match env::var_os("RUNNER") {
-        Some(_) => "Protocol not supported",
-        None => "Operation not permitted",
-    };
+    let reason = if is_emulated() { "Protocol not supported" } else { "Operation not permitted" };
     let run = |source: &[&str]| {
         let mut program = program();
         without_sock_diag(&mut program);

@@ -41,7 +41,8 @@ unsafe extern "C" fn main(
 /// Nothing in the release build can panic, and this isn't in it (`scripts/check-symbols`).
 #[panic_handler]
 fn panic(_: &PanicInfo) -> ! {
-    // SAFETY: abort has no preconditions.
+    // SAFETY: abort has no preconditions but a C library that has started. (A static release, where it hasn't, has no
+    // panic.)
     unsafe { libc::abort() }
 }
 
@@ -173,7 +174,7 @@ impl Open {
     pub fn receive(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
         let (address, flags) = (buffer.as_mut_ptr() as usize, libc::MSG_TRUNC as usize);
         // SAFETY: the pointer and the length are those of `buffer`, which nothing else refers to. (The
-        // fifth argument is null: nothing is told of the sender.)
+        // fifth argument is null, so that nothing is told of the sender, on all targets that have netlink.)
         unsafe { call(libc::SYS_recvfrom, self.0, address, buffer.len(), flags) }
     }
 
@@ -181,7 +182,8 @@ impl Open {
     pub fn write(self, bytes: &[u8]) -> Result<usize, Errno> {
         write_all(self.0, bytes)?;
         let descriptor = ManuallyDrop::new(self).0;
-        // SAFETY: the descriptor is open, and used by nothing after this.
+        // SAFETY: the descriptor is open, and used by nothing after this. (Where a signal interrupts it, it is closed
+        // again, and isn't another's then: there is one thread.)
         unsafe { call(libc::SYS_close, descriptor, 0, 0, 0) }
     }
 }
@@ -360,6 +362,7 @@ pub fn write_all(descriptor: usize, mut bytes: &[u8]) -> Result<(), Errno> {
 ///
 /// # Safety
 /// As for that system call.
+#[cfg_attr(any(target_arch = "mips", target_arch = "mips64"), inline(never))]
 unsafe fn call(number: c_long, a: usize, b: usize, c: usize, d: usize) -> Result<usize, Errno> {
     loop {
         // SAFETY: the caller vouches for the arguments.
@@ -372,8 +375,9 @@ unsafe fn call(number: c_long, a: usize, b: usize, c: usize, d: usize) -> Result
 
 /// Makes any system call: by the C library's one function for that, because one each is larger, or by none
 /// where that is shorter. (With what tells the errno the function is 300 to 500 bytes. The registers of calls are
-/// in syscall(2); the kernel changes those named here as outputs, and no others.) Assembly that a compiler may not
-/// know is for static programs alone: what compiles these knows it.
+/// in syscall(2); the kernel changes those named here as outputs, and no others. But on MIPS $1, hi and lo too, which
+/// can't be named: they would be in use by a multiplication or division alone, and [`call`] has none.) Assembly that a
+/// compiler may not know is for static programs alone: what compiles these knows it.
 ///
 /// # Safety
 /// As for that system call.
@@ -522,7 +526,7 @@ mod start {
 
     /// # Safety
     /// `argv` must be that of the process, with `argc` arguments.
-    // SAFETY: musl's own function of this name, with this type, isn't linked then.
+    // SAFETY: musl's own function of this name isn't linked then. What calls it passes more, behind these.
     #[unsafe(no_mangle)]
     unsafe extern "C" fn __libc_start_main(
         main: Main,
