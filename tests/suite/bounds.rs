@@ -43,7 +43,7 @@ const TRACKED: &str = "ipv4     2 tcp      6 431999 ESTABLISHED src=192.0.2.1 ds
 fn is_native(test: &str) -> bool {
     let is_native = env::var_os("RUNNER").is_none();
     if !is_native {
-        skipped(test, "the emulator's memory and limits aren't the program's");
+        skipped(test, "what runs it has memory and limits of its own");
     }
     is_native
 }
@@ -83,8 +83,8 @@ fn memory(process: &Child) -> u64 {
 
 /// KiB that the program has in memory when it has counted. It gives nothing back before its end: so it never had more.
 fn memory_of(arguments: &[&str]) -> u64 {
-    let mut command = Command::new(program_file());
-    command.args(arguments).arg("-i86400").stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut command = program();
+    command.args(arguments).arg("-i86400").stdout(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let read = child.stdout.as_mut().unwrap().read(&mut [0; 4096]);
     let memory = memory(&child);
@@ -142,7 +142,8 @@ fn as_many_sockets_as_there_are_take_the_same_memory() {
     // SAFETY: it is given the address of a limit.
     assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) }, 0);
     limit.rlim_cur = limit.rlim_max;
-    if limit.rlim_max < NUMBERS[2] as u64 + 100 {
+    if limit.rlim_max < NUMBERS[2] as libc::rlim_t + 100 {
+        assert!(env::var_os("CI").is_none(), "too few descriptors on CI: {}", limit.rlim_max);
         return skipped(test, &format!("a process may have {} descriptors only", limit.rlim_max));
     }
     // SAFETY: it is given the address of a limit.
@@ -286,7 +287,7 @@ fn what_has_no_end_takes_no_more_memory() {
         let behind = memory(&child);
         drop(fifo);
         assert_eq!((few, many), (chunk.len(), 63 * chunk.len()), "{again:?}");
-        assert_eq!(before, behind, "KiB behind 1 MB and 64 MB of {again:?}");
+        assert!(behind <= before, "{before} KiB behind 1 MB, {behind} behind 64 MB of {again:?}");
         let output = child.wait_with_output().unwrap();
         let expected = if rows > 0 { 64 * rows } else { start.matches("0100007F").count() };
         assert_eq!(String::from_utf8_lossy(&output.stdout), format!("{expected}\n"), "{again:?}");
@@ -295,7 +296,7 @@ fn what_has_no_end_takes_no_more_memory() {
 }
 
 /// Has a program start with a limit on what it uses.
-fn limit(program: &mut Command, resource: i32, most: u64) {
+fn limit(program: &mut Command, resource: i32, most: libc::rlim_t) {
     let limit = libc::rlimit { rlim_cur: most, rlim_max: most };
     // SAFETY: it is given the address of a limit.
     before_exec(program, move || unsafe { libc::setrlimit(resource as _, &limit) });
@@ -320,16 +321,16 @@ fn one_descriptor_is_enough_and_two_for_a_file() {
     let procfs = numbered();
     fs::write(procfs.path().join("net/nf_conntrack"), TRACKED).unwrap();
     let file = procfs.path().join("FILE");
-    let run = |way: &[String], descriptors: u64| {
+    let run = |way: &[String], descriptors: libc::rlim_t| {
         let mut program = program();
         program.args(way);
         // What the test has inherited, by mistake of others, is no concern of the program.
+        // (Older kernels than Linux 5.11 can't close it so.)
         before_exec(&mut program, || {
             let flags = libc::CLOSE_RANGE_CLOEXEC;
             // SAFETY: the descriptors are closed when the program takes the child's place.
-            unsafe {
-                libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, flags) as libc::c_int
-            }
+            unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, flags) };
+            0
         });
         // Besides standard input, output and error.
         limit(&mut program, libc::RLIMIT_NOFILE as i32, 3 + descriptors);

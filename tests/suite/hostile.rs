@@ -54,7 +54,8 @@ pub fn quoted(word: &[u8]) -> String {
 fn told(arguments: &[&[u8]], status: i32, what: &str) {
     // An option of a check may be among the arguments.
     let is_check = arguments.iter().any(|word| matches!(*word, b"-w" | b"-c"));
-    for is_check in [is_check, true] {
+    let ways = if is_check { &[true][..] } else { &[false, true] };
+    for &is_check in ways {
         let mut program = program();
         if is_check {
             program.arg("-wtcp=0");

@@ -51,12 +51,17 @@ fn command(file: impl AsRef<OsStr>) -> Command {
     command
 }
 
+/// Whether the program is one of another architecture, which QEMU runs.
+pub fn is_emulated() -> bool {
+    env::var("RUNNER").is_ok_and(|runner| runner.starts_with("qemu"))
+}
+
 /// The options by which the program gets at the sockets in different ways. All must give the same. Those that
 /// can't be had are skipped.
 pub fn sources(test: &str) -> Vec<&'static [&'static str]> {
     let mut sources: Vec<&[&str]> =
         vec![&[], &["--source=proc"], &["--source=auto"], &["--source=netlink"]];
-    if env::var_os("RUNNER").is_some() {
+    if is_emulated() {
         let test = format!("{test} with {:?}", sources.pop().unwrap());
         skipped(&test, "QEMU refuses sockets of this kind");
     }
@@ -126,13 +131,11 @@ pub fn in_namespace(test: &str, kinds: libc::c_int) -> bool {
     command.args([test, "--exact", "--nocapture"]).env(INSIDE, "yes");
     match before_exec(&mut command, move || unshare(kinds)).output() {
         Ok(output) => {
-            let [stdout, stderr] = [output.stdout, output.stderr].map(String::from_utf8);
-            assert!(
-                output.status.success(),
-                "in its namespace: {}{}",
-                stdout.unwrap(),
-                stderr.unwrap()
-            );
+            let [stdout, stderr] =
+                [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+            assert!(output.status.success(), "in its namespace: {stdout}{stderr}");
+            // It may tell that it is skipped there.
+            io::stderr().write_all(stderr.as_bytes()).unwrap();
         }
         Err(error) => no_namespace(test, &error),
     }
