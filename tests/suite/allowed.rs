@@ -9,15 +9,15 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 
-use libc::{c_long, sock_filter};
+use libc::c_long;
 use tempfile::TempDir;
 
 use crate::filter::{NUMBER, end, filtered, load, unless};
 use crate::manual;
 use crate::netlink;
 use crate::program::{
-    HEADER, before_exec, in_namespace, in_parallel, is_dynamic, lock, program, program_file,
-    without_privilege,
+    HEADER, before_exec, in_namespace, in_parallel, is_dynamic, is_emulated, lock, program,
+    program_file, skipped, without_privilege,
 };
 use crate::supervisor::{self, Answer, NUMBERS, can_supervise, supervise};
 
@@ -146,13 +146,11 @@ fn program_in(directory: &TempDir, arguments: &str) -> Command {
 /// How a run ended, what it printed, and the files in its directory.
 type Outcome = (ExitStatus, [String; 2], BTreeMap<String, String>);
 
-/// Runs the program, with this filter if there is one. One that goes on for ever is ended behind its second report.
-fn run(arguments: &str, filter: Option<Vec<sock_filter>>) -> Outcome {
+/// Runs the program, prepared by this. One that goes on for ever is ended behind its second report.
+fn run(arguments: &str, prepare: impl FnOnce(&mut Command) -> &mut Command) -> Outcome {
     let (directory, _locked) = directory();
     let mut program = program_in(&directory, arguments);
-    if let Some(filter) = filter {
-        filtered(&mut program, filter);
-    }
+    prepare(&mut program);
     program.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = program.spawn().unwrap();
     let mut stdout = String::new();
@@ -183,9 +181,10 @@ fn a_filter_of_the_listed_calls_changes_nothing() {
     }
     let _sockets = netlink::open_sockets();
     in_parallel(MODES, |(arguments, rows)| {
-        let expected = run(arguments, None);
+        let expected = run(arguments, |program| program);
         assert_ne!(expected.0.signal(), Some(libc::SIGSYS));
-        assert_eq!(run(arguments, Some(filter(&listed(rows)))), expected, "{arguments}");
+        let with_filter = run(arguments, |program| filtered(program, filter(&listed(rows))));
+        assert_eq!(with_filter, expected, "{arguments}");
     });
     // By either source.
     let auto = listed(&["proc", "netlink"]);
@@ -206,6 +205,41 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("rt_sigtimedwait", "rt_sigtimedwait_time64"),
 ];
 
+/// These, and what other architectures have instead.
+fn anywhere(calls: &BTreeSet<&'static str>) -> BTreeSet<&'static str> {
+    let others = ELSEWHERE.iter().filter(|(call, _)| calls.contains(call)).map(|(_, other)| *other);
+    others.chain(calls.iter().copied()).collect()
+}
+
+#[test]
+fn other_machines_have_the_listed_calls() {
+    let name = "allowed::other_machines_have_the_listed_calls";
+    if !is_emulated() {
+        return skipped(name, "the program is for this one");
+    }
+    let log = tempfile::tempdir().unwrap();
+    let mut seen = BTreeSet::new();
+    for (arguments, rows) in MODES.iter().filter(|(_, rows)| !rows.contains(&"netlink")) {
+        let log = log.path().join(arguments.replace('/', " "));
+        // (Variables of QEMU.)
+        run(arguments, |program| program.env("QEMU_STRACE", "1").env("QEMU_LOG_FILENAME", &log));
+        let log = fs::read_to_string(log).unwrap();
+        // (Signals stand there, too.)
+        let lines = log.lines().filter(|line| !line.contains("--- SIG"));
+        let calls = lines.map(|line| line.split([' ', '(']).nth(1).unwrap());
+        let listed = anywhere(&listed(rows));
+        for call in calls {
+            let call =
+                listed.get(call).unwrap_or_else(|| panic!("{arguments}: {call} isn't listed"));
+            seen.insert(*call);
+        }
+    }
+    // All of them, by one name or the other.
+    for call in listed(&["proc", "--conntrack /proc/PID", "collectd", "-o", "-i"]) {
+        assert!(!seen.is_disjoint(&anywhere(&[call].into())), "{call} wasn't called");
+    }
+}
+
 #[test]
 fn the_services_of_systemd_have_the_listed_calls() {
     let services = [
@@ -217,13 +251,7 @@ fn the_services_of_systemd_have_the_listed_calls() {
         let service = fs::read_to_string(directory.join(name).with_extension("service")).unwrap();
         let lines = service.lines().filter_map(|line| line.strip_prefix("SystemCallFilter="));
         let calls: BTreeSet<&str> = lines.flat_map(|line| line.split(' ')).collect();
-        let mut expected = listed(rows);
-        for (call, other) in ELSEWHERE {
-            if expected.contains(call) {
-                expected.insert(other);
-            }
-        }
-        assert_eq!(calls, expected, "{name}");
+        assert_eq!(calls, anywhere(&listed(rows)), "{name}");
     }
 }
 
@@ -258,5 +286,5 @@ fn is_needed((arguments, rows): &Mode, call: &str) -> bool {
         let run = supervise(&mut program_in(&directory, arguments), |_| Answer::GoOn);
         return run.calls.iter().any(|made| made.name == call);
     }
-    run(arguments, Some(filter(&calls))).0.signal() == Some(libc::SIGSYS)
+    run(arguments, |program| filtered(program, filter(&calls))).0.signal() == Some(libc::SIGSYS)
 }
