@@ -68,7 +68,8 @@ def follow(name, page=MANUAL):
 
 def service(name):
     """The command of a service of systemd, of contrib/."""
-    unit = configparser.ConfigParser(interpolation=None)
+    # (A key may be there several times.)
+    unit = configparser.ConfigParser(interpolation=None, strict=False)
     unit.optionxform = str
     unit.read_string(contrib(name))
     return shlex.split(unit["Service"]["ExecStart"])
