@@ -4,7 +4,7 @@ use std::io::Read;
 
 use network_connections::diag::{self, Dump};
 use network_connections::row::{HEAD, WINDOW};
-use network_connections::rows::{Buffer, Rows};
+use network_connections::rows::{Buffer, Line, Rows};
 use network_connections::swar::WORD;
 use network_connections::table::{Family, Table};
 
@@ -44,10 +44,23 @@ fn sockets_in<const WORDS: usize>(
     pieces: &[&[u8]],
     buffer: &mut Buffer<WORDS>,
 ) -> Sockets {
+    let mut sockets = Vec::new();
+    let end = read_in(table_of(family), pieces, buffer, |rows, read| {
+        rows.take(read, |socket| sockets.push(socket.into())).map_err(told)
+    });
+    end.map(|()| sockets)
+}
+
+/// Has a table taken that is read in these pieces, each as far as there is room at a time.
+fn read_in<const WORDS: usize>(
+    table: Table,
+    pieces: &[&[u8]],
+    buffer: &mut Buffer<WORDS>,
+    mut take: impl FnMut(&mut Rows<WORDS>, usize) -> Result<(), (u32, Vec<u8>)>,
+) -> Result<(), (u32, Vec<u8>)> {
     let mut pieces = pieces.iter();
     let mut piece: &[u8] = b"";
-    let mut rows = Rows::new(buffer, table_of(family));
-    let mut sockets = Vec::new();
+    let mut rows = Rows::new(buffer, table);
     loop {
         if piece.is_empty() {
             piece = pieces.next().copied().unwrap_or_default();
@@ -55,12 +68,16 @@ fn sockets_in<const WORDS: usize>(
         let room = rows.room();
         assert!(!room.is_empty());
         let read = piece.read(room).unwrap();
-        match rows.take(read, |socket| sockets.push(socket.into())) {
-            Err(line) => return Err((line.number, line.head.to_vec())),
-            Ok(()) if read == 0 => return Ok(sockets),
-            Ok(()) => {}
+        take(&mut rows, read)?;
+        if read == 0 {
+            return Ok(());
         }
     }
+}
+
+/// The number and the first bytes of a line that isn't a row.
+fn told(line: Line) -> (u32, Vec<u8>) {
+    (line.number, line.head.to_vec())
 }
 
 /// Words of a buffer that has room for rows of 500 bytes and not much more.
@@ -82,23 +99,11 @@ pub fn flows<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
 }
 
 pub fn flows_in<const WORDS: usize>(pieces: &[&[u8]], buffer: &mut Buffer<WORDS>) -> Outcome {
-    let mut pieces = pieces.iter();
-    let mut piece: &[u8] = b"";
-    let mut rows = Rows::new(buffer, Table::Conntrack);
     let mut flows: Vec<Flow> = Vec::new();
-    loop {
-        if piece.is_empty() {
-            piece = pieces.next().copied().unwrap_or_default();
-        }
-        let room = rows.room();
-        assert!(!room.is_empty());
-        let read = piece.read(room).unwrap();
-        match rows.take_tracked(read, |tracked| flows.push(tracked.into())) {
-            Err(line) => return Err((line.number, line.head.to_vec())),
-            Ok(()) if read == 0 => return Ok(flows),
-            Ok(()) => {}
-        }
-    }
+    let end = read_in(Table::Conntrack, pieces, buffer, |rows, read| {
+        rows.take_tracked(read, |tracked| flows.push(tracked.into())).map_err(told)
+    });
+    end.map(|()| flows)
 }
 
 /// What is taken out of a datagram of sock_diag.
