@@ -16,7 +16,7 @@ use crate::filter::{NUMBER, end, filtered, load, unless};
 use crate::manual;
 use crate::netlink;
 use crate::program::{
-    HEADER, before_exec, in_namespace, in_parallel, is_dynamic, is_emulated, lock, program,
+    HEADER, in_namespace, in_parallel, is_dynamic, is_emulated, limit, lock, plain_program,
     program_file, skipped, without_privilege,
 };
 use crate::supervisor::{self, Answer, NUMBERS, can_supervise, supervise};
@@ -133,13 +133,10 @@ fn directory() -> (TempDir, File) {
 
 /// The program in a directory for runs, which it leaves no core in.
 fn program_in(directory: &TempDir, arguments: &str) -> Command {
-    let mut program = program();
+    let mut program = plain_program();
     program.args(arguments.split(' ')).current_dir(directory);
-    program.env_remove("COLLECTD_HOSTNAME").env_remove("COLLECTD_INTERVAL");
     without_privilege(&mut program);
-    let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: it is given the address of a limit.
-    before_exec(&mut program, move || unsafe { libc::setrlimit(libc::RLIMIT_CORE, &none) });
+    limit(&mut program, libc::RLIMIT_CORE as i32, 0);
     program
 }
 

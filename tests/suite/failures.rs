@@ -12,7 +12,7 @@ use libc::*;
 use tempfile::TempDir;
 
 use crate::netlink;
-use crate::program::{self, in_namespace, in_parallel};
+use crate::program::{self, in_namespace, in_parallel, plain_program};
 use crate::supervisor::{Answer, Answered, Call, Run, can_supervise, supervise};
 
 /// What the failure of a call does to a run.
@@ -267,7 +267,7 @@ impl Place {
                 }
             }
             let lacks: String = lacks.iter().map(|it| format!("-{it}")).collect();
-            let mut program = plain();
+            let mut program = plain_program();
             program.current_dir(self.root.path().join("procfs"));
             if lacks.is_empty() {
                 program.args(arguments);
@@ -292,12 +292,6 @@ impl Place {
     }
 }
 
-fn plain() -> Command {
-    let mut program = program::program();
-    program.env_remove("COLLECTD_HOSTNAME").env_remove("COLLECTD_INTERVAL");
-    program
-}
-
 /// What is left of a run.
 #[derive(Debug, PartialEq, Eq)]
 struct Outcome {
@@ -319,7 +313,7 @@ fn run(
     for name in ["FILE", "STALE", "STALE.tmp"] {
         fs::write(directory.path().join(name), OLD).unwrap();
     }
-    let mut program = plain();
+    let mut program = plain_program();
     program.args(mode.split(' ')).current_dir(&directory);
     let mut signals = [SIGALRM, SIGTERM].into_iter();
     let Run { output, calls } = supervise(&mut program, |call| match (answer(call), call.name) {
@@ -649,7 +643,7 @@ fn reasons_are_in_words() {
     }
     // (A call that is interrupted is made again.)
     for errno in (1..=EHWPOISON).filter(|&errno| errno != EINTR) {
-        let run = supervise(&mut plain(), |call| match call.name {
+        let run = supervise(&mut plain_program(), |call| match call.name {
             "openat" => Answer::Fail(errno),
             _ => Answer::GoOn,
         });
@@ -671,7 +665,7 @@ fn a_process_that_ends_is_missed_or_was_counted() {
         return;
     }
     let _sockets = netlink::open_sockets();
-    let expected = program::report(plain().arg("--all"));
+    let expected = program::report(plain_program().arg("--all"));
     // Its parent may know of it, or not yet.
     for is_reaped in [true, false] {
         let mut outcomes = BTreeMap::new();
@@ -679,7 +673,7 @@ fn a_process_that_ends_is_missed_or_was_counted() {
             let mut process = Command::new("sleep").arg("60").spawn().unwrap();
             let directory = format!("/proc/{}", process.id());
             let mut ended = false;
-            let run = supervise(plain().args(["--all", &directory]), |call| {
+            let run = supervise(plain_program().args(["--all", &directory]), |call| {
                 if call.place == first {
                     process.kill().unwrap();
                     if is_reaped {

@@ -8,22 +8,16 @@ use std::os::unix::net::UnixDatagram;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::hostile::{hostile, quoted};
+use crate::check_oracle::shown;
+use crate::hostile::hostile;
 use crate::program::{
-    GROUPS, HEADER, STATES, TABLES, fails, in_namespace, message, number, numbered, procfs,
-    program, refusal, report,
+    GROUPS, HEADER, STATES, TABLES, fails, in_namespace, message, number, numbered, plain_program,
+    procfs, program, refusal, report,
 };
 
 const FORMATS: [&str; 5] = ["json", "ndjson", "prometheus", "influx", "collectd"];
 
 type Number = fn(usize, usize) -> usize;
-
-/// The program, with nothing in its environment that it would take for collectd's.
-fn plain_program() -> Command {
-    let mut program = program();
-    program.env_remove("COLLECTD_HOSTNAME").env_remove("COLLECTD_INTERVAL");
-    program
-}
 
 /// Every group in the order of the report, with the number of each state.
 fn groups(number: Number) -> Vec<(&'static str, Vec<usize>)> {
@@ -203,7 +197,7 @@ fn a_host_with_the_longest_name_or_a_strange_one() {
         // SAFETY: the bytes are as many.
         assert_eq!(unsafe { libc::sethostname(name.as_ptr().cast(), name.len()) }, 0);
         let printed = report(plain_program().args(["-f", "collectd"]).arg(procfs.path()));
-        assert_eq!(printed, for_collectd(&quoted(&name), "10"));
+        assert_eq!(printed, for_collectd(&shown(&name), "10"));
     }
 }
 
@@ -238,8 +232,8 @@ fn what_would_break_collectds_commands_is_escaped() {
             program.env("COLLECTD_INTERVAL", OsStr::from_bytes(interval));
             report(program.args(["-f", "collectd"]).arg(procfs.path()))
         };
-        assert_eq!(run(&word, b"60"), for_collectd(&quoted(&word), "60"));
-        assert_eq!(run(b"here", &word), for_collectd("here", &quoted(&word)));
+        assert_eq!(run(&word, b"60"), for_collectd(&shown(&word), "60"));
+        assert_eq!(run(b"here", &word), for_collectd("here", &shown(&word)));
     }
 }
 

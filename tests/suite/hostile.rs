@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 
+use crate::check_oracle::shown;
 use crate::program::{HEADER, TABLES, procfs, program};
 
 /// Every byte, and what means something to a terminal, an editor, a browser or a shell. All without the byte that ends
@@ -30,24 +31,6 @@ pub fn hostile(end: u8) -> Vec<Vec<u8>> {
     words.extend(sequences.map(<[u8]>::to_vec));
     words.iter_mut().for_each(|word| word.retain(|&byte| byte != end));
     words
-}
-
-/// What is shown of these bytes, no more than so many of which are.
-fn shown(bytes: &[u8], most: usize) -> String {
-    let mut text = String::new();
-    for &byte in bytes.iter().take(most) {
-        match byte {
-            b'\\' | b'|' | b'"' => text += &format!("\\x{byte:02x}"),
-            0x20..0x7f => text.push(char::from(byte)),
-            _ => text += &format!("\\x{byte:02x}"),
-        }
-    }
-    text
-}
-
-/// That of an argument.
-pub fn quoted(word: &[u8]) -> String {
-    shown(word, 1024) + if word.len() > 1024 { "..." } else { "" }
 }
 
 /// Runs the program, for which that must be a failure, as a person does and as a monitor does. What it says of it is this.
@@ -78,7 +61,7 @@ fn told(arguments: &[&[u8]], status: i32, what: &str) {
 #[test]
 fn in_a_table() {
     for word in hostile(b'\n') {
-        let what = format!("is not a row of this table: '{}'", shown(&word, 91));
+        let what = format!("is not a row of this table: '{}'", shown(&word[..word.len().min(91)]));
         for (table, start, line) in
             TABLES.map(|table| (table, HEADER, 2)).into_iter().chain([("nf_conntrack", "", 1)])
         {
@@ -131,7 +114,7 @@ fn in_an_argument() {
             }
             let mut arguments: Vec<&[u8]> = before.iter().map(|word| word.as_bytes()).collect();
             arguments.push(&argument);
-            let mut what = template.replace("{}", &quoted(&value));
+            let mut what = template.replace("{}", &shown(&value));
             if status == 2 {
                 what += "; see 'network-connections --help'";
             }

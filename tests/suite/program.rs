@@ -37,6 +37,13 @@ pub fn program() -> Command {
     command
 }
 
+/// The program, with nothing in its environment that it would take for collectd's.
+pub fn plain_program() -> Command {
+    let mut program = program();
+    program.env_remove("COLLECTD_HOSTNAME").env_remove("COLLECTD_INTERVAL");
+    program
+}
+
 /// The program that cargo has built for this machine: what one of another architecture must agree with.
 pub fn native() -> Command {
     command(NATIVE)
@@ -85,6 +92,13 @@ pub fn before_exec(
     };
     // SAFETY: the closures here make system calls, and neither allocate nor take locks.
     unsafe { command.pre_exec(call) }
+}
+
+/// Has a program start with a limit on what it uses.
+pub fn limit(program: &mut Command, resource: i32, most: libc::rlim_t) {
+    let limit = libc::rlimit { rlim_cur: most, rlim_max: most };
+    // SAFETY: it is given the address of a limit.
+    before_exec(program, move || unsafe { libc::setrlimit(resource as _, &limit) });
 }
 
 /// Has a child obey the permissions of files, although it is root's.
@@ -144,8 +158,13 @@ pub fn in_namespace(test: &str, kinds: libc::c_int) -> bool {
 
 /// Tells that a test is skipped because no namespace can be made.
 pub fn no_namespace(test: &str, error: &io::Error) {
-    assert!(env::var_os("CI").is_none(), "no namespace on CI: {error}");
-    skipped(test, &format!("no namespace: {error}"));
+    lacking(test, &format!("no namespace: {error}"));
+}
+
+/// Tells that a test is skipped for a reason that there must not be on CI.
+pub fn lacking(test: &str, reason: &str) {
+    assert!(env::var_os("CI").is_none(), "{test} on CI: {reason}");
+    skipped(test, reason);
 }
 
 /// Moves this process to new namespaces of these kinds: as root, or as anybody by being root in a new

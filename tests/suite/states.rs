@@ -1,7 +1,6 @@
 //! Real sockets in every state that they can be put into, in a network namespace of their own.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::env;
 use std::fs;
 use std::io::{self, Write};
 use std::mem::{ManuallyDrop, forget, zeroed};
@@ -17,8 +16,8 @@ use network_connections::table::Family;
 
 use crate::oracle;
 use crate::program::{
-    GROUPS, STATES, TABLES, before_exec, counts, in_namespace, native, nonzero, numbers, program,
-    report, skipped, sources, unshare,
+    GROUPS, STATES, TABLES, before_exec, counts, in_namespace, lacking, native, nonzero, numbers,
+    program, report, sources, unshare,
 };
 
 const LOOPBACK4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -198,8 +197,7 @@ fn dumped(test: &str) -> Option<BTreeMap<String, u64>> {
         let output = match Command::new("ss").args(["-Hna", options]).output() {
             Ok(output) => output,
             Err(error) => {
-                assert!(env::var_os("CI").is_none(), "no ss on CI: {error}");
-                skipped(&format!("{test} with ss"), &error.to_string());
+                lacking(&format!("{test} with ss"), &error.to_string());
                 return None;
             }
         };
