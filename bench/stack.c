@@ -1,21 +1,6 @@
 // A plugin of QEMU that tells how much stack a program uses: the bytes from the place of it that is accessed first,
 // which is where the kernel has left it, to the lowest that is ever accessed.
-//
-// (As for instructions.c, what is declared here is documented in QEMU's sources.)
-#include <inttypes.h>
-#include <stdio.h>
-
-struct block;
-struct instruction;
-void qemu_plugin_register_vcpu_tb_trans_cb(uint64_t, void (*)(uint64_t, struct block *));
-void qemu_plugin_register_vcpu_mem_cb(struct instruction *, void (*)(unsigned, uint32_t, uint64_t, void *), int, int,
-    void *);
-void qemu_plugin_register_atexit_cb(uint64_t, void (*)(uint64_t, void *), void *);
-size_t qemu_plugin_tb_n_insns(const struct block *);
-struct instruction *qemu_plugin_tb_get_insn(const struct block *, size_t);
-void qemu_plugin_outs(const char *);
-
-int qemu_plugin_version = 1;
+#include "plugin.h"
 
 enum { READ = 1, WRITE = 2 };
 // Below are the program's code and data (cross/sections.ld), above is the stack. There is nothing else.
