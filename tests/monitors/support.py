@@ -85,7 +85,7 @@ def make_commands():
         f"{COMMANDS}/ssh": 'shift\nexec busybox sh -c "$*"',
         f"{COMMANDS}/scp": '[ "$1" = -O ]\nexec cp "$2" "${3#root@192.168.1.1:}"',
         # Its default directory for uncommitted changes is in /tmp, which isn't the sandbox's own.
-        f"{COMMANDS}/uci": f'exec {PROJECT}/target/uci/uci -t {COMMANDS}/changes "$@"',
+        f"{COMMANDS}/uci": f'exec "{PROJECT}/target/uci/uci" -t {COMMANDS}/changes "$@"',
         f"{COMMANDS}/opkg": ":",
         f"{COMMANDS}/systemctl": ":",
         "/etc/init.d/collectd": ":",
