@@ -315,7 +315,8 @@ class Container(unittest.TestCase):
 
             begin = time.monotonic()
             podman("stop", number)
-            self.assertLess(time.monotonic() - begin, 2)
+            # (What doesn't end is killed after ten seconds.)
+            self.assertLess(time.monotonic() - begin, 8)
             self.assertEqual(podman("inspect", "--format", "{{.State.ExitCode}}", number)[0], "143\n")
 
     def test_wrong_option(self):
