@@ -55,6 +55,8 @@ class Zabbix(unittest.TestCase):
     def test_failure(self):
         """Zabbix shows the message of an item that isn't a number."""
         self.assertRegex(tested("network.connections[tcp.NONSENSE]"), "^network-connections: ")
+        # (More than a key would be other options.)
+        self.assertRegex(tested("network.connections[tcp -o /mnt/written]"), "^network-connections: .*tcp -o")
 
     def test_running_agent(self):
         start("zabbix_agentd", "--foreground", "-c", CONFIGURATION, user="zabbix", group="zabbix")
