@@ -1,5 +1,6 @@
 //! A file in the place of standard output (-o).
 
+use std::collections::BTreeMap;
 use std::ffi::{CStr, CString};
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
@@ -9,7 +10,7 @@ use std::os::unix::net::UnixListener;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,7 @@ use crate::program::{
     HEADER, before_exec, fails, in_namespace, lock, message, mkfifo, numbered, procfs, procfs_of,
     program, refusal, report, without_privilege,
 };
+use crate::supervisor::{Answer, can_supervise, supervise};
 
 const OLD: &str = "the old contents\n";
 
@@ -359,60 +361,73 @@ fn two_systems() -> [(TempDir, String); 2] {
 
 #[test]
 fn readers_see_all_of_one_report_while_several_processes_write() {
+    const DEADLINE: Duration = Duration::from_secs(20);
     let systems = two_systems();
     let directory = directory();
     let file = directory.path().join("FILE");
     fs::write(&file, &systems[0].1).unwrap();
-    let end = Instant::now() + Duration::from_secs(1);
+    // A second, and on a slow system longer, until each has written and both reports were seen.
+    let start = Instant::now();
+    let is_over = AtomicBool::new(false);
     let written = AtomicUsize::new(0);
     thread::scope(|scope| {
         for writer in 0..4 {
-            let (systems, file, written) = (&systems, &file, &written);
+            let (systems, file, written, is_over) = (&systems, &file, &written, &is_over);
             scope.spawn(move || {
-                while Instant::now() < end {
+                while !is_over.load(Ordering::Relaxed) && start.elapsed() < DEADLINE {
                     assert_eq!(report(program_to(file).arg(systems[writer % 2].0.path())), "");
                     written.fetch_add(1, Ordering::Relaxed);
                 }
             });
         }
         let mut seen = [0, 0];
-        while Instant::now() < end {
+        let is_enough = |seen: [u32; 2]| {
+            let all = seen.iter().all(|&times| times > 0) && written.load(Ordering::Relaxed) > 4;
+            all && start.elapsed() > Duration::from_secs(1)
+        };
+        while !is_enough(seen) {
+            assert!(start.elapsed() < DEADLINE, "{written:?} were written, and {seen:?} seen");
             let contents = fs::read_to_string(&file).unwrap();
             let place = systems.iter().position(|(_, report)| *report == contents);
             seen[place.unwrap_or_else(|| panic!("no report: {contents}"))] += 1;
         }
-        assert!(seen[0] > 0 && seen[1] > 0, "{seen:?}");
+        is_over.store(true, Ordering::Relaxed);
     });
-    assert!(written.into_inner() > 4);
     assert_eq!(names(directory.path()), ["FILE"]);
 }
 
 #[test]
 fn a_run_that_is_killed_leaves_a_whole_file() {
-    const RUNS: u32 = 150;
-    let [(one, _), (other, new)] = two_systems();
+    let name = "output::a_run_that_is_killed_leaves_a_whole_file";
+    if !can_supervise(name) {
+        return;
+    }
+    let procfs = numbered();
+    let new = report(program().arg(procfs.path()));
     let directory = directory();
     let file = directory.path().join("FILE");
-    let start = Instant::now();
-    report(program_to(&file).arg(one.path()));
-    let duration = start.elapsed();
-    let mut killed = 0;
-    for run in 0..RUNS {
+    // By whether FILE is the new one, and what is in the directory.
+    let mut left = BTreeMap::new();
+    // Before its first call, before the next one, and so on. (Each run finds what the one before has left.)
+    for last in 0.. {
         fs::write(&file, OLD).unwrap();
-        let mut child = program_to(&file).arg(other.path()).spawn().unwrap();
-        thread::sleep(duration * run / RUNS);
-        child.kill().unwrap();
-        killed += u32::from(child.wait().unwrap().signal() == Some(libc::SIGKILL));
+        let run = supervise(program_to(&file).arg(procfs.path()), |call| match call.place {
+            place if place == last => Answer::Kill,
+            _ => Answer::GoOn,
+        });
         let contents = fs::read_to_string(&file).unwrap();
         assert!(contents == OLD || contents == new, "{contents}");
-        for name in names(directory.path()) {
-            assert!(name == "FILE" || name == "FILE.tmp", "{name}");
+        let names = names(directory.path());
+        if run.output.status.success() {
+            assert_eq!((contents, &names[..]), (new, &["FILE".to_string()][..]));
+            break;
         }
+        assert_eq!(run.output.status.signal(), Some(libc::SIGKILL));
+        *left.entry((contents == new, names.join(" "))).or_insert(0) += 1;
     }
-    assert!(killed > 0);
-    report(program_to(&file).arg(other.path()));
-    assert_eq!(fs::read_to_string(&file).unwrap(), new);
-    assert_eq!(names(directory.path()), ["FILE"]);
+    // Before there is the other file, while there is, and behind its renaming.
+    let expected = [(false, "FILE"), (false, "FILE FILE.tmp"), (true, "FILE")];
+    assert!(left.keys().map(|(is_new, names)| (*is_new, &names[..])).eq(expected), "{left:?}");
 }
 
 #[test]

@@ -82,6 +82,8 @@ pub enum Answer {
     Put(usize, Vec<u8>, i64),
     /// It is a read or a write, and done with no more than so many bytes.
     AtMost(usize),
+    /// It isn't done: the program is killed before.
+    Kill,
 }
 
 /// A system call that was answered.
@@ -291,6 +293,10 @@ impl Supervisor {
                 Ok(number)
             }
             Answer::AtMost(most) => call.transfer(most).map_err(|error| error.raw_os_error()),
+            Answer::Kill => {
+                kill(call.process.id);
+                Err(Some(libc::EINTR))
+            }
         };
         let errno = result.err().flatten();
         if errno.is_some() {
