@@ -24,8 +24,9 @@ use crate::supervisor::{self, Answer, NUMBERS, can_supervise, supervise};
 /// The arguments of a run, and the rows of the list that it needs.
 type Mode = (&'static str, &'static [&'static str]);
 
-/// (procfs and tracked are directories like /proc, process is like that of a process. nowhere is missing, closed may
-/// not be read, and in broken no table is one. FILE is there, and so is a directory that is locked.)
+/// (procfs and tracked are directories like /proc, process is like that of a process, and in bare is nothing but the
+/// table. nowhere is missing, closed may not be read, and in broken no table is one. FILE is there, and so is a
+/// directory that is locked.)
 const MODES: &[Mode] = &[
     ("--all", &["proc"]),
     ("procfs", &["proc"]),
@@ -36,7 +37,8 @@ const MODES: &[Mode] = &[
     ("-w tcp=9 closed", &["proc"]),
     ("broken", &["proc"]),
     ("--conntrack tracked", &["proc"]),
-    ("--conntrack process", &["proc", "--conntrack /proc/PID"]),
+    ("--conntrack process", &["proc", "--conntrack"]),
+    ("--conntrack bare", &["proc", "--conntrack"]),
     ("--conntrack nowhere", &["proc"]),
     ("--conntrack closed", &["proc"]),
     ("--conntrack broken", &["proc"]),
@@ -111,6 +113,7 @@ fn directory() -> (TempDir, File) {
         (&format!("tracked/{fill}count"), "1\n"),
         (&format!("tracked/{fill}max"), "2\n"),
         ("process/net/nf_conntrack", row),
+        ("bare/net/nf_conntrack", row),
         ("locked/FILE", "old\n"),
         ("FILE", "old\n"),
     ];
@@ -216,7 +219,8 @@ fn other_machines_have_the_listed_calls() {
     }
     let log = tempfile::tempdir().unwrap();
     let mut seen = BTreeSet::new();
-    for (arguments, rows) in MODES.iter().filter(|(_, rows)| !rows.contains(&"netlink")) {
+    // (By auto it may be either source.)
+    for (arguments, rows) in MODES.iter().filter(|(arguments, _)| !arguments.ends_with("auto")) {
         let log = log.path().join(arguments.replace('/', " "));
         // (Variables of QEMU.)
         run(arguments, |program| program.env("QEMU_STRACE", "1").env("QEMU_LOG_FILENAME", &log));
@@ -231,8 +235,8 @@ fn other_machines_have_the_listed_calls() {
             seen.insert(*call);
         }
     }
-    // All of them, by one name or the other.
-    for call in listed(&["proc", "--conntrack /proc/PID", "collectd", "-o", "-i"]) {
+    // All of them, by one name or the other. (QEMU refuses sockets of netlink's kind, so nothing is received.)
+    for call in listed(&["proc", "--conntrack", "collectd", "-o", "-i"]) {
         assert!(!seen.is_disjoint(&anywhere(&[call].into())), "{call} wasn't called");
     }
 }
@@ -241,7 +245,7 @@ fn other_machines_have_the_listed_calls() {
 fn the_services_of_systemd_have_the_listed_calls() {
     let services = [
         ("network-connections", &["proc", "netlink", "-o", "-i"][..]),
-        ("network-conntrack", &["proc", "-o", "-i"]),
+        ("network-conntrack", &["proc", "--conntrack", "-o", "-i"]),
     ];
     for (name, rows) in services {
         let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("contrib/systemd");

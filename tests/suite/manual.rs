@@ -84,7 +84,7 @@ pub fn system_calls() -> Vec<(&'static str, Vec<&'static str>)> {
     let rows = rows.filter(|row| !row.starts_with("Em ")).map(|row| {
         let (row, calls) = row.split_once(" Ta ").unwrap();
         let name = match row {
-            "Fl Fl conntrack Pa /proc/PID" => "--conntrack /proc/PID",
+            "Fl Fl conntrack" => "--conntrack",
             "Fl o" => "-o",
             "Fl i" => "-i",
             row => row.trim_start_matches("Cm "),
