@@ -215,12 +215,17 @@ pub fn unlink(file: &File) -> Result<usize, Errno> {
 /// Whether this is a regular file. (A symbolic link isn't, whatever it leads to.)
 pub fn is_regular(file: &File) -> Result<bool, Errno> {
     /// Where the mode is, in what the kernel has for struct stat64 or stat (asm/stat.h).
-    const MODE: usize =
-        if cfg!(any(target_arch = "mips", target_arch = "mips64", target_arch = "x86_64")) {
-            24
-        } else {
-            16
-        };
+    const MODE: usize = if cfg!(any(
+        target_arch = "mips",
+        target_arch = "mips64",
+        target_arch = "powerpc64",
+        target_arch = "s390x",
+        target_arch = "x86_64"
+    )) {
+        24
+    } else {
+        16
+    };
     /// fstatat64 (asm/unistd.h), which not every target has in the libc crate.
     #[cfg(target_pointer_width = "32")]
     const STAT: c_long = match () {
