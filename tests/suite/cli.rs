@@ -19,6 +19,7 @@ use crate::program::{
 const ESTABLISHED: &str = "   0: 0100007F:1F90 0200007F:C001 01 00000000:00000000\n";
 const LISTEN: &str = "   1: 00000000:1F90 00000000:0000 0A 00000000:00000000\n";
 
+/// The original is a script in Python, whose documentation has this sample, and whose place this program takes.
 #[test]
 fn the_original_programs_sample_byte_for_byte() {
     let procfs = procfs_of(|table, state| match (TABLES[table], STATES[state].0) {
@@ -29,7 +30,7 @@ fn the_original_programs_sample_byte_for_byte() {
         ("tcp6", "ESTABLISHED") => 91,
         _ => 0,
     });
-    assert_eq!(report(program().arg(procfs.path())), include_str!("../seed-output.json"));
+    assert_eq!(report(program().arg(procfs.path())), include_str!("../original-output.json"));
 }
 
 #[test]
