@@ -198,7 +198,7 @@ class Archive(unittest.TestCase):
 
     def test_programs(self):
         """The layer has one file: the platform's program, which runs on its oldest CPU."""
-        targets = tomllib.loads(read("cross/config.toml"))["target"]
+        targets = tomllib.loads(read(".cargo/config.toml"))["target"]
         for platform, (_, layer) in self.images.items():
             target = platforms()[platform]
             with self.subTest(platform), tarfile.open(fileobj=io.BytesIO(layer)) as archive:
