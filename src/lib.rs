@@ -1,42 +1,43 @@
-//! Counts the network connections of a Linux system by protocol and TCP state.
+//! The inside of the program `network-connections`: bytes in, counts and text out.
 //!
-//! This library is the pure part: bytes in, counts and text out. It makes no system call, allocates
-//! nothing and cannot panic. The program around it (`src/bin/network-connections/`) opens, reads and
-//! writes. The modules, in the order in which data flows through them:
+//! The program around it (`src/bin/network-connections/`) opens, reads and writes. This library makes no system
+//! call, allocates nothing and cannot panic. It is no API: it changes with the program, and only the program,
+//! its tests and its fuzzer use it.
 //!
-//! 1. [`options`]: the command line, whose help is its table;
-//! 2. [`table`]: which files under procfs hold the connections, and what is in each;
-//! 3. [`rows`]: the bytes of such a file, cut into rows;
-//! 4. [`row`]: what a row says of its socket;
-//! 5. [`conntrack`]: or of its tracked connection;
-//! 6. [`diag`]: or the same sockets as netlink has them;
-//! 7. [`counts`]: how many connections of each group are in each state;
-//! 8. [`report`]: the counts as text, with a file for each format;
-//! 9. [`check`]: or held against thresholds;
-//! 10. [`message`]: what went wrong instead, as a line for a person or a monitor;
-//! 11. [`text`]: what those three compose, by filling in templates;
-//! 12. [`packed`]: these templates, which the compiler packs;
-//! 13. [`words`] and [`decimal`]: lists and numbers, as all of them need them;
-//! 14. [`swar`]: several bytes at once.
+//! Data flows from [`cli`] through [`kernel`] to [`model`] and from there to [`output`]:
+//!
+//! 1. [`cli`] parses the command line into a [request](cli::request): what to count, how to show it, and where.
+//! 2. [`kernel`] parses what the kernel hands out: a [table](kernel::table_reader) of
+//!    [sockets](kernel::socket_row) or of [tracked connections](kernel::conntrack_row) in procfs, or a
+//!    [dump](kernel::sock_diag) by netlink.
+//! 3. [`model`] [filters](model::filter) these and [counts](model::counts) them by the [schema](model::schema)
+//!    of the report.
+//! 4. [`output`] composes the counts in a [format](output::format), as the numbers of a
+//!    [query](output::query), or as the line of a [check](output::check).
+//! 5. [`cli`] composes what went wrong instead: a [usage error](cli::usage_error) or a
+//!    [failure](cli::failure).
+//!
+//! Beneath them are [`text`], which fills in templates, and [`bytes`], which knows nothing of connections.
+//! A module imports only from its own folder and from the folders listed before it:
+//! `bytes`, `text`, `model`, `kernel` and `output`, `cli`. The last two but one do not import each other.
+//!
+//! The words that the code uses:
+//!
+//! - A *socket* is an end of a connection on this system. A *connection* is one that the kernel tracks.
+//! - A *table* is a file in procfs with a *row* for each socket or connection.
+//! - A *group* is a part of the report, such as `tcp4`. A *column* is a state or a status, and every group has
+//!   a number in each. A *key* names one number.
 
 #![no_std]
 #![forbid(unsafe_code)]
-// What could panic is not written, so that nobody has to prove that it doesn't.
-#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+#![deny(missing_docs)]
+// What could panic is not written, so that nobody has to prove that it does not.
+#![warn(clippy::indexing_slicing)]
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-pub mod options;
-pub mod table;
-pub mod rows;
-pub mod row;
-pub mod conntrack;
-pub mod diag;
-pub mod counts;
-pub mod report;
-pub mod check;
-pub mod message;
+pub mod bytes;
 pub mod text;
-pub mod packed;
-pub mod words;
-pub mod decimal;
-pub mod swar;
+pub mod model;
+pub mod kernel;
+pub mod output;
+pub mod cli;

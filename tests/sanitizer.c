@@ -1,22 +1,18 @@
-/* AddressSanitizer knows nothing of system calls that a program makes by itself. To be preloaded into one that is built
- * with it (scripts/check-unsafe): asks it whether the memory that the kernel is to read or write is all there. */
+/* To be preloaded into a program that is built with AddressSanitizer (scripts/check-unsafe): asks it whether the memory
+ * is all there that the kernel is to read or write by these functions. Of others, such as read and write, it knows by
+ * itself. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/time.h>
-#include <sys/utsname.h>
-#include <time.h>
 
-/* Of the kernel's sigset_t and sigaction (asm/signal.h), which aren't the C library's. */
-enum { SIGNALS = 8, ACTION = 24 + SIGNALS };
-
-static void check(long call, const void *address, size_t length)
+static void check(const char *function, const void *address, size_t length)
 {
     static void *(*first_poisoned)(const void *, size_t);
     if (!first_poisoned)
@@ -25,52 +21,59 @@ static void check(long call, const void *address, size_t length)
         fprintf(stderr, "this program isn't built with AddressSanitizer\n");
         abort();
     }
-    const char *place = first_poisoned(address, length);
+    const char *place = first_poisoned((void *)address, length);
     if (place) {
-        fprintf(stderr, "system call %ld: byte %td of %zu isn't there\n", call, place - (const char *)address, length);
+        fprintf(stderr, "%s: byte %td of %zu isn't there\n", function, place - (const char *)address, length);
         abort();
     }
 }
 
-/* What the program makes all its system calls by. */
-long syscall(long call, ...)
+static void check_path(const char *function, const char *path)
 {
-    long a[6];
-    va_list list;
-    va_start(list, call);
-    for (int i = 0; i < 6; i++)
-        a[i] = va_arg(list, long);
-    va_end(list);
+    check(function, path, strlen(path) + 1);
+}
 
-    switch (call) {
-    case SYS_uname: check(call, (void *)a[0], sizeof(struct utsname)); break;
-    case SYS_nanosleep: check(call, (void *)a[0], sizeof(struct timespec)); break;
-    case SYS_rt_sigtimedwait: check(call, (void *)a[0], SIGNALS); break;
-    case SYS_rt_sigaction: check(call, (void *)a[1], ACTION); break;
-    case SYS_rt_sigprocmask: check(call, (void *)a[1], SIGNALS); break;
-    case SYS_setitimer: check(call, (void *)a[1], sizeof(struct itimerval)); break;
-    case SYS_read:
-    case SYS_write:
-    case SYS_recvfrom: check(call, (void *)a[1], a[2]); break;
-    case SYS_renameat: check(call, (void *)a[3], strlen((char *)a[3]) + 1); /* fall through */
-    case SYS_openat:
-    case SYS_unlinkat: check(call, (void *)a[1], strlen((char *)a[1]) + 1); break;
-    case SYS_newfstatat:
-        check(call, (void *)a[1], strlen((char *)a[1]) + 1);
-        check(call, (void *)a[2], sizeof(struct stat));
-        break;
-    case SYS_readlinkat:
-        check(call, (void *)a[1], strlen((char *)a[1]) + 1);
-        check(call, (void *)a[2], a[3]);
-        break;
-    /* They are given no memory. */
-    case SYS_close:
-    case SYS_flock:
-    case SYS_getpid:
-    case SYS_socket:
-    case SYS_umask: break;
-    default: fprintf(stderr, "system call %ld: unknown\n", call); abort();
-    }
-    long (*next)(long, ...) = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
-    return next(call, a[0], a[1], a[2], a[3], a[4], a[5]);
+#define NEXT(function) ((__typeof__(&function))dlsym(RTLD_NEXT, #function))
+
+int openat(int directory, const char *path, int flags, ...)
+{
+    va_list list;
+    va_start(list, flags);
+    mode_t mode = va_arg(list, mode_t);
+    va_end(list);
+    check_path("openat", path);
+    return NEXT(openat)(directory, path, flags, mode);
+}
+
+int unlinkat(int directory, const char *path, int flags)
+{
+    check_path("unlinkat", path);
+    return NEXT(unlinkat)(directory, path, flags);
+}
+
+int renameat(int from_directory, const char *from, int to_directory, const char *to)
+{
+    check_path("renameat", from);
+    check_path("renameat", to);
+    return NEXT(renameat)(from_directory, from, to_directory, to);
+}
+
+int fstatat64(int directory, const char *restrict path, struct stat64 *restrict stat, int flags)
+{
+    check_path("fstatat64", path);
+    check("fstatat64", stat, sizeof *stat);
+    return NEXT(fstatat64)(directory, path, stat, flags);
+}
+
+ssize_t readlinkat(int directory, const char *restrict path, char *restrict buffer, size_t length)
+{
+    check_path("readlinkat", path);
+    check("readlinkat", buffer, length);
+    return NEXT(readlinkat)(directory, path, buffer, length);
+}
+
+int signalfd(int descriptor, const sigset_t *signals, int flags)
+{
+    check("signalfd", signals, sizeof *signals);
+    return NEXT(signalfd)(descriptor, signals, flags);
 }

@@ -367,7 +367,7 @@ fn little_memory_is_enough() {
     // Enough, and too little. (The kernel leaves up to 8 KiB of the stack unused, and has the arguments and the
     // environment on it. It reserves 128 KiB of addresses for it.)
     let limits = [
-        (libc::RLIMIT_STACK as i32, 32 * KIB, 8 * KIB),
+        (libc::RLIMIT_STACK as i32, 32 * KIB, 4 * KIB),
         (libc::RLIMIT_AS as i32, 256 * KIB, 128 * KIB),
         (libc::RLIMIT_DATA as i32, 48 * KIB, 24 * KIB),
     ];

@@ -89,12 +89,12 @@ fn what_is_no_range_is_refused() {
         for option in ["-w", "--critical"] {
             let mut program = program();
             let what = unknown(program.arg(option).arg(format!("tcp={range}")));
-            assert!(what.starts_with("RANGE '"), "{program:?}: {what}");
+            assert!(what.starts_with("invalid RANGE '"), "{program:?}: {what}");
         }
     }
     assert_eq!(
         unknown(program().arg("-wtcp=5:1")),
-        "RANGE '5:1' is not [@][START:][END] of whole numbers in order; \
+        "invalid RANGE '5:1' (expected [@][START:][END], whole numbers in order); \
          see 'network-connections --help'"
     );
 }
@@ -211,22 +211,30 @@ fn every_failure_is_told_to_the_monitor() {
     let cases: [(&[&str], String); 17] = [
         (&["-wtcp=1", path], format!("{path}/net/tcp: No such file or directory")),
         (&[path, "-ctcp=1"], format!("{path}/net/tcp: No such file or directory")),
-        (&["-wtcp"], format!("'tcp' is not KEY=RANGE{see}")),
-        (&["-w", ""], format!("'' is not KEY=RANGE{see}")),
-        (&["-w", "-a"], format!("'-a' is not KEY=RANGE{see}")),
+        (&["-wtcp"], format!("invalid threshold 'tcp' (expected KEY=RANGE){see}")),
+        (&["-w", ""], format!("invalid threshold '' (expected KEY=RANGE){see}")),
+        (&["-w", "-a"], format!("invalid threshold '-a' (expected KEY=RANGE){see}")),
         (&["-c"], format!("option '-c' needs a value{see}")),
         (&["--warning"], format!("option '--warning' needs a value{see}")),
-        (&["-wtcp5=1"], format!("KEY 'tcp5' is neither GROUP nor GROUP.STATE{see}")),
-        (&["-w=1"], format!("KEY '' is neither GROUP nor GROUP.STATE{see}")),
-        (&["-wtcp.listen=1"], format!("KEY 'tcp.listen' is neither GROUP nor GROUP.STATE{see}")),
+        (&["-wtcp5=1"], format!("invalid KEY 'tcp5' (expected GROUP or GROUP.STATE){see}")),
+        (&["-w=1"], format!("invalid KEY '' (expected GROUP or GROUP.STATE){see}")),
+        (
+            &["-wtcp.listen=1"],
+            format!("invalid KEY 'tcp.listen' (expected GROUP or GROUP.STATE){see}"),
+        ),
         (&["-x", "-wtcp=1"], format!("unknown option '-x'{see}")),
         (&["-wtcp=1", "--what"], format!("unknown option '--what'{see}")),
         (&["-ftcp", "--critical", "tcp=1"], {
-            format!("FORMAT 'tcp' is none of json ndjson prometheus influx collectd{see}")
+            format!(
+                "invalid FORMAT 'tcp' (expected one of json ndjson prometheus influx collectd){see}"
+            )
         }),
         (&["a", "b", "-wtcp=1"], format!("more than one PATH: 'b'{see}")),
         (&["", "-wtcp=1"], format!("PATH is empty{see}")),
-        (&["-i0", "-wtcp=1"], format!("SECONDS '0' is not a number from 1 to 86400{see}")),
+        (
+            &["-i0", "-wtcp=1"],
+            format!("invalid SECONDS '0' (expected a number from 1 to 86400){see}"),
+        ),
         (
             &["-wtcp=1", "-o", "/nowhere/FILE"],
             "/nowhere/FILE.tmp: No such file or directory".to_string(),

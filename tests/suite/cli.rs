@@ -121,34 +121,43 @@ fn a_value_that_makes_no_sense_is_refused() {
         (&["-o"], "option '-o' needs a value"),
         (&["-i"], "option '-i' needs a value"),
         // What stands behind an option is its value, whatever it looks like.
-        (&["-q", "-a"], "KEY '-a' is neither GROUP nor GROUP.STATE"),
-        (&["-q", "--"], "KEY '--' is neither GROUP nor GROUP.STATE"),
-        (&["-q", "--help"], "KEY '--help' is neither GROUP nor GROUP.STATE"),
-        (&["--query", "--all"], "KEY '--all' is neither GROUP nor GROUP.STATE"),
-        (&["-qa", "-a"], "KEY 'a' is neither GROUP nor GROUP.STATE"),
+        (&["-q", "-a"], "invalid KEY '-a' (expected GROUP or GROUP.STATE)"),
+        (&["-q", "--"], "invalid KEY '--' (expected GROUP or GROUP.STATE)"),
+        (&["-q", "--help"], "invalid KEY '--help' (expected GROUP or GROUP.STATE)"),
+        (&["--query", "--all"], "invalid KEY '--all' (expected GROUP or GROUP.STATE)"),
+        (&["-qa", "-a"], "invalid KEY 'a' (expected GROUP or GROUP.STATE)"),
         // Which keys there are is known at the end of the line; then the first is told.
         (&["-qa", "-x"], "unknown option '-x'"),
-        (&["-qtcp", "-qa", "-qb"], "KEY 'a' is neither GROUP nor GROUP.STATE"),
-        (&["-q=tcp"], "KEY '=tcp' is neither GROUP nor GROUP.STATE"),
-        (&["-q", ""], "KEY '' is neither GROUP nor GROUP.STATE"),
-        (&["--query="], "KEY '' is neither GROUP nor GROUP.STATE"),
+        (&["-qtcp", "-qa", "-qb"], "invalid KEY 'a' (expected GROUP or GROUP.STATE)"),
+        (&["-q=tcp"], "invalid KEY '=tcp' (expected GROUP or GROUP.STATE)"),
+        (&["-q", ""], "invalid KEY '' (expected GROUP or GROUP.STATE)"),
+        (&["--query="], "invalid KEY '' (expected GROUP or GROUP.STATE)"),
         (&["-f", ""], FORMAT_EMPTY),
         (&["--format="], FORMAT_EMPTY),
-        (&["-f", "xml"], "FORMAT 'xml' is none of json ndjson prometheus influx collectd"),
-        (&["-f", "jso"], "FORMAT 'jso' is none of json ndjson prometheus influx collectd"),
-        (&["-f", "JSON"], "FORMAT 'JSON' is none of json ndjson prometheus influx collectd"),
+        (
+            &["-f", "xml"],
+            "invalid FORMAT 'xml' (expected one of json ndjson prometheus influx collectd)",
+        ),
+        (
+            &["-f", "jso"],
+            "invalid FORMAT 'jso' (expected one of json ndjson prometheus influx collectd)",
+        ),
+        (
+            &["-f", "JSON"],
+            "invalid FORMAT 'JSON' (expected one of json ndjson prometheus influx collectd)",
+        ),
         (
             &["-f", "json ndjson"],
-            "FORMAT 'json ndjson' is none of json ndjson prometheus influx collectd",
+            "invalid FORMAT 'json ndjson' (expected one of json ndjson prometheus influx collectd)",
         ),
         (
             &["-f", "xml", "-f", "json"],
-            "FORMAT 'xml' is none of json ndjson prometheus influx collectd",
+            "invalid FORMAT 'xml' (expected one of json ndjson prometheus influx collectd)",
         ),
         (&["-o", ""], "FILE is empty"),
         (&["--output="], "FILE is empty"),
-        (&["-i", ""], "SECONDS '' is not a number from 1 to 86400"),
-        (&["--local-port="], "PORT '' is not a number from 0 to 65535"),
+        (&["-i", ""], "invalid SECONDS '' (expected a number from 1 to 86400)"),
+        (&["--local-port="], "invalid PORT '' (expected a number from 0 to 65535)"),
         (&["--all="], "option '--all' takes no value"),
         (&["--help="], "option '--help' takes no value"),
         // Not abbreviated, nor under another name.
@@ -163,7 +172,8 @@ fn a_value_that_makes_no_sense_is_refused() {
     }
 }
 
-const FORMAT_EMPTY: &str = "FORMAT '' is none of json ndjson prometheus influx collectd";
+const FORMAT_EMPTY: &str =
+    "invalid FORMAT '' (expected one of json ndjson prometheus influx collectd)";
 
 #[test]
 fn behind_two_dashes_everything_is_a_path() {
@@ -203,18 +213,18 @@ fn a_path_is_for_all_sources_but_netlink() {
     }
     let cases: [(&[&str], &str); 7] = [
         (&["--source"], "option '--source' needs a value"),
-        (&["--source="], "SOURCE '' is none of proc netlink auto"),
-        (&["--source=tcp\n"], "SOURCE 'tcp\\x0a' is none of proc netlink auto"),
-        (&["--source=netlink", "/proc/1"], "PATH '/proc/1' is not for --source netlink"),
-        (&["/proc/1", "--source=netlink"], "PATH '/proc/1' is not for --source netlink"),
-        (&["/x", "-i1", "--source=netlink"], "PATH '/x' is not for --source netlink"),
-        (&["--source=netlink", "-o", "f", "./"], "PATH './' is not for --source netlink"),
+        (&["--source="], "invalid SOURCE '' (expected proc, netlink or auto)"),
+        (&["--source=tcp\n"], "invalid SOURCE 'tcp\\x0a' (expected proc, netlink or auto)"),
+        (&["--source=netlink", "/proc/1"], "--source netlink can't count in PATH '/proc/1'"),
+        (&["/proc/1", "--source=netlink"], "--source netlink can't count in PATH '/proc/1'"),
+        (&["/x", "-i1", "--source=netlink"], "--source netlink can't count in PATH '/x'"),
+        (&["--source=netlink", "-o", "f", "./"], "--source netlink can't count in PATH './'"),
     ];
     for (arguments, what) in cases {
         assert_eq!(refusal(program().args(arguments)), what, "{arguments:?}");
     }
     let output = program().args(["-wtcp=1", "--source=netlink", "/x"]).output().unwrap();
-    let what = "NETWORK-CONNECTIONS UNKNOWN - PATH '/x' is not for --source netlink";
+    let what = "NETWORK-CONNECTIONS UNKNOWN - --source netlink can't count in PATH '/x'";
     assert!(String::from_utf8(output.stdout).unwrap().starts_with(what));
     assert_eq!(output.status.code(), Some(3));
 }

@@ -3,11 +3,10 @@
 use std::fs;
 use std::path::PathBuf;
 
-use network_connections::options::Options;
-use network_connections::row::{HEAD, WINDOW};
-use network_connections::rows::{Buffer, Rows};
-use network_connections::swar::WORD;
-use network_connections::table::Table;
+use network_connections::bytes::swar::WORD_SIZE;
+use network_connections::cli::request::{self, Plan, Queries};
+use network_connections::kernel::socket_row::{HEAD_LENGTH, WINDOW};
+use network_connections::kernel::table_reader::{ReadBuffer, TableReader};
 use proptest::prelude::*;
 
 use crate::conntrack_oracle::{self, Flow, Outcome, STATES, STATUSES};
@@ -293,7 +292,7 @@ fn an_address_is_no_word_of_the_rows() {
         );
         assert_eq!(line(&row), Ok(vec![flow("tcp6", "SYN_SENT", "UNREPLIED")]), "{row}");
         let row = format!("ipv6     10 udp      17 9 dst={address}");
-        assert_eq!(line(&row), Err((1, row[..row.len().min(HEAD)].into())));
+        assert_eq!(line(&row), Err((1, row[..row.len().min(HEAD_LENGTH)].into())));
     }
 }
 
@@ -322,7 +321,7 @@ fn ports_are_those_of_the_original_direction() {
         let other = port.rotate_left(5) ^ 0x5555;
         let row =
             format!("ipv4     2 udp      17 9 src=1 dst=2 sport={port} dport={other} {reply}");
-        let mut buffer = Buffer::<SMALL>::NEW;
+        let mut buffer = ReadBuffer::<SMALL>::ZERO;
         let flows = flows_in(&[row.as_bytes(), b"\n"], &mut buffer).unwrap();
         assert_eq!(flows[0].ports, [Some(port), Some(other)]);
     }
@@ -337,18 +336,20 @@ fn a_protocol_without_ports_has_none_that_is_asked_for() {
     ];
     let table = rows.concat();
     let selected = |arguments: &[&str]| {
-        let mut options = Options::default();
-        options.parse(arguments.iter().map(|argument| argument.as_bytes()));
-        let mut buffer = Buffer::<{ 4096 / WORD }>::NEW;
-        let mut rows = Rows::new(&mut buffer, Table::Conntrack);
-        rows.room()[..table.len()].copy_from_slice(table.as_bytes());
+        let mut queries = Queries::new();
+        let mut plan = Plan::new(&mut queries);
+        request::parse(arguments.iter().map(|argument| argument.as_bytes()), &mut plan);
+        let mut buffer = ReadBuffer::<{ 4096 / WORD_SIZE }>::ZERO;
+        let mut reader = TableReader::conntrack_table(&mut buffer);
+        reader.spare_mut()[..table.len()].copy_from_slice(table.as_bytes());
         let mut groups = Vec::new();
-        rows.take_tracked(table.len(), |tracked| {
-            if options.select_tracked(&tracked) {
-                groups.push(tracked.group);
-            }
-        })
-        .unwrap();
+        reader
+            .consume_connections(table.len(), |row| {
+                if plan.filter.selects_ports(row.original_ports()) {
+                    groups.push(row.connection.group as usize);
+                }
+            })
+            .unwrap();
         groups
     };
     assert_eq!(selected(&["--conntrack"]), [4, 4, 2]);
@@ -403,7 +404,7 @@ fn other_lines_are_errors() {
     let row = format!("ipv4     2 udp      17 9 {TUPLE} {REPLY}\n");
     let row6 = format!("ipv6     10 tcp      6 9 CLOSE {TUPLE6} {REPLY6}\n");
     for case in OTHERS {
-        let head = case.as_bytes()[..case.len().min(HEAD)].to_vec();
+        let head = case.as_bytes()[..case.len().min(HEAD_LENGTH)].to_vec();
         assert_eq!(line(case), Err((1, head.clone())), "{case}");
         // The row behind it isn't taken for its rest.
         for row in [&row, &row6] {
@@ -424,8 +425,8 @@ fn other_lines_are_errors() {
             );
         }
     }
-    let long = format!("{}\n", "x".repeat(2 * HEAD));
-    assert_eq!(flows([row.as_bytes(), long.as_bytes()]), Err((2, vec![b'x'; HEAD])));
+    let long = format!("{}\n", "x".repeat(2 * HEAD_LENGTH));
+    assert_eq!(flows([row.as_bytes(), long.as_bytes()]), Err((2, vec![b'x'; HEAD_LENGTH])));
 }
 
 #[test]
@@ -442,7 +443,7 @@ fn the_last_line_needs_no_newline() {
     for end in 1..row.len() {
         let cut = &row.as_bytes()[..end];
         let seen = flows([line.as_bytes(), cut]).map(|flows| flows.len());
-        let head = cut[..cut.len().min(HEAD)].to_vec();
+        let head = cut[..cut.len().min(HEAD_LENGTH)].to_vec();
         match end {
             // (It hasn't its equals sign yet, which nobody misses.)
             _ if end + 1 == tuple => assert!(seen == Ok(2) || seen == Err((2, head)), "{seen:?}"),
@@ -456,7 +457,7 @@ fn the_last_line_needs_no_newline() {
 fn lines_may_be_as_long_as_there_is_room() {
     const WORDS: usize = 128;
     // Behind the newline before it, and with its own.
-    const LONGEST: usize = WORDS * WORD - WINDOW - 2;
+    const LONGEST: usize = WORDS * WORD_SIZE - WINDOW - 2;
     let head = format!("ipv4     2 udp      17 9 {TUPLE} ");
     for byte in *b"x [A_" {
         for length in LONGEST - 70..LONGEST + 70 {
@@ -465,11 +466,11 @@ fn lines_may_be_as_long_as_there_is_room() {
             let table = [&row[..], b"\n", &row, b"\n"].concat();
             for size in [1, 7, 100, table.len()] {
                 let pieces: Vec<&[u8]> = table.chunks(size).collect();
-                let mut buffer = Buffer::<WORDS>::NEW;
+                let mut buffer = ReadBuffer::<WORDS>::ZERO;
                 let seen = flows_in(&pieces, &mut buffer).map(|flows| flows.len());
                 let expected = match length <= LONGEST {
                     true => Ok(2),
-                    false => Err((1, row[..HEAD].to_vec())),
+                    false => Err((1, row[..HEAD_LENGTH].to_vec())),
                 };
                 assert_eq!(seen, expected, "{length} bytes, {size} at once");
             }
@@ -525,7 +526,7 @@ fn whole_tables_are_read_as_by_the_oracle() {
         assert_eq!(expected.as_ref().map(Vec::len), Ok(rows), "{fixture:?}");
         assert_eq!(flows([&table[..]]), expected, "{fixture:?}");
         for size in (1..100).chain([500, 1000, 4096]) {
-            let mut buffer = Buffer::<{ 4096 / WORD }>::NEW;
+            let mut buffer = ReadBuffer::<{ 4096 / WORD_SIZE }>::ZERO;
             let pieces: Vec<&[u8]> = table.chunks(size).collect();
             assert_eq!(flows_in(&pieces, &mut buffer), expected, "{fixture:?}, {size} at once");
         }

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use network_connections::conntrack::Tracked;
-use network_connections::counts::SUM;
-use network_connections::row::HEAD;
+use network_connections::kernel::conntrack_row::ConntrackRow;
+use network_connections::kernel::socket_row::HEAD_LENGTH;
 
 /// The groups in the order of the report.
 pub const GROUPS: [&str; 10] =
@@ -60,15 +59,14 @@ pub struct Flow {
 }
 
 /// What the program makes of one.
-impl From<Tracked<'_>> for Flow {
-    fn from(tracked: Tracked) -> Flow {
-        let [state, status] = tracked.labels.map(usize::from);
-        let ports = ["sport=", "dport="].map(|name| tracked.port(name.as_bytes()).number());
+impl From<ConntrackRow<'_>> for Flow {
+    fn from(row: ConntrackRow) -> Flow {
+        let connection = row.connection;
         Flow {
-            group: GROUPS[..6][usize::from(tracked.group)],
-            state: (state != SUM).then(|| STATES[state]),
-            status: STATUSES[status - STATES.len()],
-            ports: ports.map(|number| number.try_into().ok()),
+            group: GROUPS[..6][connection.group as usize],
+            state: connection.state.map(|state| STATES[state as usize]),
+            status: STATUSES[connection.status as usize],
+            ports: row.original_ports().map(|port| port.number().try_into().ok()),
         }
     }
 }
@@ -87,7 +85,9 @@ pub fn flows(table: &[u8]) -> Option<Outcome> {
     for (index, line) in lines.iter().enumerate() {
         match flow(&line.iter().map(|&byte| char::from(byte)).collect::<String>())? {
             Some(flow) => flows.push(flow),
-            None => return Some(Err((index as u32 + 1, line[..line.len().min(HEAD)].to_vec()))),
+            None => {
+                return Some(Err((index as u32 + 1, line[..line.len().min(HEAD_LENGTH)].to_vec())));
+            }
         }
     }
     Some(Ok(flows))

@@ -133,12 +133,12 @@ fn numbers_that_are_asked_for() {
         assert_eq!(report(program().args(line).arg(procfs.path())), "2\n", "{line:?}");
     }
     for key in ["table", "tcp.entries", "table.ESTABLISHED", "tcp.FIN_WAIT1", "all.LISTEN"] {
-        let what = format!("KEY '{key}' is neither GROUP nor GROUP.STATE");
+        let what = format!("invalid KEY '{key}' (expected GROUP or GROUP.STATE)");
         assert_eq!(refusal(&mut conntrack(&["-q", key], procfs.path())), what);
         assert_eq!(refusal(program().args(["-q", key, "--conntrack"])), what);
     }
     for key in ["other", "table.entries", "tcp.SYN_SENT2", "all.ASSURED"] {
-        let what = format!("KEY '{key}' is neither GROUP nor GROUP.STATE");
+        let what = format!("invalid KEY '{key}' (expected GROUP or GROUP.STATE)");
         assert_eq!(refusal(program().args(["-q", key])), what);
         // Behind two dashes there is no option.
         assert_eq!(refusal(program().args(["-q", key, "--", "--conntrack"])), what);
@@ -266,7 +266,8 @@ fn a_check_of_the_table() {
     }
     let (status, line) = check(&mut conntrack(&["-wtcp.entries=1"], procfs.path()));
     assert_eq!(status, Some(3));
-    let start = "NETWORK-CONNECTIONS UNKNOWN - KEY 'tcp.entries' is neither GROUP nor GROUP.STATE";
+    let start =
+        "NETWORK-CONNECTIONS UNKNOWN - invalid KEY 'tcp.entries' (expected GROUP or GROUP.STATE)";
     assert!(line.starts_with(start), "{line}");
 }
 
@@ -583,7 +584,7 @@ fn how_full_a_table_is_is_that_of_this_namespace_alone() {
 
 #[test]
 fn netlink_has_no_tracked_connections() {
-    let what = "--conntrack is not for --source netlink";
+    let what = "--source netlink can't count with --conntrack";
     for line in [
         ["--conntrack", "--source=netlink", "-qall"],
         ["--source=netlink", "--conntrack", "--all"],

@@ -2,13 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use network_connections::counts::{Counts, Key, SUM, Subject};
-use network_connections::report::{self, Format, Origin};
-use network_connections::text::Text;
+use network_connections::model::connection::{TableFigure, TableFill};
+use network_connections::model::counts::Counts;
+use network_connections::model::key::Key;
+use network_connections::model::schema::{Group, Schema, Subject};
+use network_connections::output::format::Origin;
+use network_connections::output::formats;
 use proptest::prelude::*;
 
 use crate::conntrack_oracle::{GROUPS, STATES, STATUSES};
 use crate::program;
+use crate::read::text;
 
 /// The numbers of the table as such.
 const TABLE: [&str; 4] = ["entries", "limit", "percent", "replied_percent"];
@@ -28,15 +32,15 @@ fn summed(group: &str) -> Vec<usize> {
 
 /// Counts of another number everywhere, from 1 to 96; and how full the table is.
 fn numbered(fill: Option<(u32, u32)>) -> Counts {
-    let mut counts = Counts::NONE;
-    counts.clear(true);
+    let mut counts = Counts::ZERO;
+    counts.reset(Subject::Connections);
     for group in 0..6 {
         for number in 0..labels().len() {
             counts.add(group, number, number_of(group, number));
         }
     }
     if let Some((entries, limit)) = fill {
-        counts.fill(entries, limit);
+        counts.table_fill = Some(TableFill { entries, limit });
     }
     counts
 }
@@ -47,8 +51,8 @@ fn number_of(group: usize, number: usize) -> u32 {
 
 /// Counts of no connections but so many, of which some are UNREPLIED.
 fn filled(unreplied: u32, others: u32, entries: u32, limit: u32) -> Counts {
-    let mut counts = Counts::NONE;
-    counts.clear(true);
+    let mut counts = Counts::ZERO;
+    counts.reset(Subject::Connections);
     for (group, status, number) in [
         (0, "UNREPLIED", unreplied),
         (2, "ASSURED", others / 2),
@@ -56,12 +60,12 @@ fn filled(unreplied: u32, others: u32, entries: u32, limit: u32) -> Counts {
     ] {
         counts.add(group, labels().iter().position(|label| *label == status).unwrap(), number);
     }
-    counts.fill(entries, limit);
+    counts.table_fill = Some(TableFill { entries, limit });
     counts
 }
 
 fn key(name: &str) -> Option<Key> {
-    Key::parse(&Subject::CONNTRACK, name.as_bytes())
+    Key::parse(Subject::Connections, name.as_bytes())
 }
 
 fn number(counts: &Counts, name: &str) -> u32 {
@@ -70,11 +74,18 @@ fn number(counts: &Counts, name: &str) -> u32 {
 
 #[test]
 fn the_names_are_those_of_the_contract() {
-    let words = |words: &str| words.split(' ').map(String::from).collect::<Vec<_>>();
-    assert_eq!(words(Subject::CONNTRACK.groups.0), [&GROUPS[..], &["table"]].concat());
-    assert_eq!(words(Subject::CONNTRACK.numbers.0), [labels(), TABLE.to_vec()].concat());
-    assert_eq!(Subject::of(true), &Subject::CONNTRACK);
-    assert_eq!(Subject::of(false), &Subject::SOCKETS);
+    let schema = Subject::Connections.schema();
+    assert_eq!(schema, &Schema::CONNECTIONS);
+    assert_eq!(Subject::Sockets.schema(), &Schema::SOCKETS);
+    let groups: Vec<&str> = schema.groups.iter().map(|group| group.name).collect();
+    assert_eq!(groups, GROUPS);
+    assert_eq!(Group::TABLE.name, "table");
+    let columns = schema.all_columns().map(|column| schema.column_name(column));
+    assert_eq!(
+        columns.collect::<Vec<_>>(),
+        labels().iter().map(|it| it.as_bytes()).collect::<Vec<_>>()
+    );
+    assert_eq!(TableFigure::NAMES.0, TABLE.join(" "));
 }
 
 #[test]
@@ -119,7 +130,7 @@ fn a_key_is_a_group_and_one_of_its_numbers() {
         let (group, number) = name.split_once('.').unwrap_or((&name, ""));
         let is_group = !group.starts_with("other") && group != "table";
         let is_key = is_group && (number.is_empty() || sockets.contains(&number));
-        let parsed = Key::parse(&Subject::SOCKETS, name.as_bytes());
+        let parsed = Key::parse(Subject::Sockets, name.as_bytes());
         assert_eq!(parsed.is_some(), is_key, "{name}");
     }
 }
@@ -196,20 +207,22 @@ fn percents_of_many_entries_are_near() {
 #[test]
 fn to_begin_again_is_to_have_none() {
     let mut counts = numbered(Some((12, 16384)));
-    assert!(counts.conntrack && counts.has_table);
-    counts.clear(false);
-    assert_eq!(counts, Counts::NONE);
+    assert!(counts.subject() == Subject::Connections && counts.table_fill.is_some());
+    counts.reset(Subject::Sockets);
+    assert_eq!(counts, Counts::ZERO);
     counts = numbered(Some((12, 16384)));
-    counts.clear(true);
-    let mut none = Counts::NONE;
-    none.clear(true);
+    counts.reset(Subject::Connections);
+    let mut none = Counts::ZERO;
+    none.reset(Subject::Connections);
     assert_eq!(counts, none);
-    assert!(counts.conntrack && !counts.has_table);
+    assert!(counts.subject() == Subject::Connections && counts.table_fill.is_none());
     for group in 0..GROUPS.len() + 1 {
-        for number in (0..labels().len() + TABLE.len()).chain([SUM]) {
-            assert_eq!(counts.count(group, number), 0);
+        for column in 0..labels().len() + 1 {
+            assert_eq!(counts.cell(group, column), 0);
         }
+        assert_eq!(counts.total(group), 0);
     }
+    assert!(TableFigure::ALL.iter().all(|&figure| counts.figure(figure) == 0));
 }
 
 proptest! {
@@ -218,13 +231,13 @@ proptest! {
         added in prop::collection::vec((0..6usize, 0..16usize, any::<u32>()), 0..50),
         fill in prop::option::of(any::<(u32, u32)>()),
     ) {
-        let mut counts = Counts::NONE;
-        counts.clear(true);
+        let mut counts = Counts::ZERO;
+        counts.reset(Subject::Connections);
         for &(group, number, more) in &added {
             counts.add(group, number, more);
         }
         if let Some((entries, limit)) = fill {
-            counts.fill(entries, limit);
+            counts.table_fill = Some(TableFill { entries, limit });
         }
         for (place, group) in GROUPS.into_iter().enumerate() {
             let groups = summed(group);
@@ -237,7 +250,7 @@ proptest! {
             };
             for (number, label) in labels().into_iter().enumerate() {
                 let expected = sum(&|it| it == number);
-                prop_assert_eq!(counts.count(place, number), expected);
+                prop_assert_eq!(counts.cell(place, number), expected);
                 prop_assert_eq!(self::number(&counts, &format!("{group}.{label}")), expected);
             }
             prop_assert_eq!(number(&counts, group), sum(&|it| it >= STATES.len()));
@@ -246,11 +259,9 @@ proptest! {
 }
 
 fn composed(format: &str, counts: &Counts) -> String {
-    let place = Format::NAMES.0.split(' ').position(|name| name == format).unwrap();
     let origin = Origin { host: b"here", interval: b"10" };
-    let mut text = Text::new();
-    report::compose(&Format::ALL[place], counts, &origin, &mut text);
-    String::from_utf8(text.complete().unwrap().to_vec()).unwrap()
+    let format = formats::from_name(format.as_bytes()).unwrap();
+    text(|text| format.compose(counts, &origin, text)).0
 }
 
 /// What a format is for [`numbered`].
@@ -372,7 +383,7 @@ fn expected(format: &str, fill: Option<(u32, u32)>) -> String {
 #[test]
 fn every_number_is_in_its_place_in_every_format() {
     for fill in [Some((12, 16384)), Some((0, 0)), Some((u32::MAX, u32::MAX)), None] {
-        for format in Format::NAMES.0.split(' ') {
+        for format in formats::NAMES.0.split(' ') {
             assert_eq!(
                 composed(format, &numbered(fill)),
                 expected(format, fill),
@@ -490,19 +501,17 @@ fn both_kinds_of_json_are_the_same_json() {
 
 #[test]
 fn the_longest_report_of_every_format_fits() {
-    let mut counts = Counts::NONE;
-    counts.clear(true);
+    let mut counts = Counts::ZERO;
+    counts.reset(Subject::Connections);
     for group in 0..6 {
         for number in 0..labels().len() {
             counts.add(group, number, u32::MAX);
         }
     }
-    counts.fill(u32::MAX, u32::MAX);
+    counts.table_fill = Some(TableFill { entries: u32::MAX, limit: u32::MAX });
     // The longest name that Linux gives a host, all of it escaped.
     let origin = Origin { host: &[b'|'; 64], interval: b"86400.000" };
-    for format in Format::ALL {
-        let mut text = Text::new();
-        report::compose(format, &counts, &origin, &mut text);
-        assert!(text.complete().is_some(), "{format:?}");
+    for format in formats::ALL {
+        text(|text| format.compose(&counts, &origin, text));
     }
 }

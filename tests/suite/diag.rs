@@ -5,8 +5,8 @@ use libc::{
     AF_INET, AF_INET6, EAGAIN, EBADMSG, ENOENT, EOPNOTSUPP, NLM_F_DUMP, NLM_F_DUMP_INTR,
     NLM_F_MULTI, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP, NLMSG_OVERRUN,
 };
-use network_connections::diag::{Dump, Request, is_sound};
-use network_connections::table::Table;
+use network_connections::kernel::sock_diag::{DumpKind, kernel_dump_is_reliable};
+use network_connections::model::socket::SocketTable;
 use proptest::prelude::*;
 
 use crate::diag_oracle::{Msg, SockId, expected};
@@ -91,7 +91,7 @@ fn any_socket() -> Vec<u8> {
 
 /// How many sockets there are, and the rest.
 fn summary(datagram: &[u8]) -> (usize, Result<bool, i32>) {
-    let (sockets, result) = taken(datagram, Dump::Tcp);
+    let (sockets, result) = taken(datagram, DumpKind::Tcp);
     (sockets.len(), result)
 }
 
@@ -99,38 +99,29 @@ fn summary(datagram: &[u8]) -> (usize, Result<bool, i32>) {
 fn requests_are_the_kernels_structs() {
     assert_eq!([size_of::<Req>(), size_of::<ReqV2>(), size_of::<Msg>()], [60, 56, 72]);
     let states = (0..=11).map(|state| 1 << state).sum();
-    let all = Dump::ALL.map(|dump| {
+    for &dump in DumpKind::ALL {
         let (kind, content) = match dump {
-            Dump::Tcp => (TCPDIAG_GETSOCK, bytes(&Req { states, ..Req::default() })),
-            Dump::Udp4 | Dump::Udp6 => {
-                let family = if dump == Dump::Udp4 { AF_INET } else { AF_INET6 } as u8;
+            DumpKind::Tcp => (TCPDIAG_GETSOCK, bytes(&Req { states, ..Req::default() })),
+            DumpKind::Udp4 | DumpKind::Udp6 => {
+                let family = if dump == DumpKind::Udp4 { AF_INET } else { AF_INET6 } as u8;
                 let protocol = libc::IPPROTO_UDP as u8;
                 let request = ReqV2 { family, protocol, states, ..ReqV2::default() };
                 (SOCK_DIAG_BY_FAMILY, bytes(&request))
             }
         };
-        (dump, message(kind, NLM_F_REQUEST | NLM_F_DUMP, &content))
-    });
-    assert_eq!(all.each_ref().map(|(dump, _)| *dump), [Dump::Tcp, Dump::Udp4, Dump::Udp6]);
-    // Whatever the one before was.
-    for (before, _) in &all {
-        for (dump, expected) in &all {
-            let mut request = Request::NEW;
-            request.ask(*before);
-            let words = request.ask(*dump).iter();
-            let request: Vec<u8> = words.flat_map(|word| word.to_ne_bytes()).collect();
-            assert_eq!(request, *expected, "{dump:?} behind {before:?}");
-        }
+        let expected = message(kind, NLM_F_REQUEST | NLM_F_DUMP, &content);
+        assert_eq!(dump.request().bytes(), expected, "{dump:?}");
     }
+    assert_eq!(DumpKind::ALL, [DumpKind::Tcp, DumpKind::Udp4, DumpKind::Udp6]);
 }
 
 #[test]
 fn sockets_of_each_dump_family_and_state() {
     let tables = [
-        (Dump::Tcp, AF_INET, Table::Tcp4),
-        (Dump::Tcp, AF_INET6, Table::Tcp6),
-        (Dump::Udp4, AF_INET, Table::Udp4),
-        (Dump::Udp6, AF_INET6, Table::Udp6),
+        (DumpKind::Tcp, AF_INET, SocketTable::Tcp4),
+        (DumpKind::Tcp, AF_INET6, SocketTable::Tcp6),
+        (DumpKind::Udp4, AF_INET, SocketTable::Udp4),
+        (DumpKind::Udp6, AF_INET6, SocketTable::Udp6),
     ];
     for (dump, family, table) in tables {
         // (The kernel answers the old kind of request with its type. 0x10 is the least of no control message.)
@@ -140,7 +131,7 @@ fn sockets_of_each_dump_family_and_state() {
                 let content = socket(family, state, [1; 16], [local_port, remote_port]);
                 let datagram = message(kind, NLM_F_MULTI, &content);
                 let state = oracle::state(state);
-                let socket = Socket { state, remote_is_zero: false, local_port, remote_port };
+                let socket = Socket { state, has_no_remote: false, local_port, remote_port };
                 assert_eq!(taken(&datagram, dump), (vec![(table, socket)], Ok(false)));
             }
         }
@@ -152,7 +143,7 @@ fn a_remote_address_is_zero_if_all_bytes_of_its_family_are() {
     let is_zero = |family, remote| {
         let content = socket(family, 10, remote, [80, 0]);
         let datagram = message(SOCK_DIAG_BY_FAMILY, NLM_F_MULTI, &content);
-        taken(&datagram, Dump::Tcp).0[0].1.remote_is_zero
+        taken(&datagram, DumpKind::Tcp).0[0].1.has_no_remote
     };
     for family in [AF_INET, AF_INET6] {
         assert!(is_zero(family, [0; 16]));
@@ -172,7 +163,7 @@ fn a_remote_address_is_zero_if_all_bytes_of_its_family_are() {
 fn ports_of_all_numbers() {
     for port in 0..=u16::MAX {
         let content = socket(AF_INET6, 1, [1; 16], [port, port.rotate_left(5) ^ 0x5555]);
-        let (sockets, _) = taken(&message(TCPDIAG_GETSOCK, NLM_F_MULTI, &content), Dump::Tcp);
+        let (sockets, _) = taken(&message(TCPDIAG_GETSOCK, NLM_F_MULTI, &content), DumpKind::Tcp);
         let (_, socket) = sockets[0];
         assert_eq!((socket.local_port, socket.remote_port), (port, port.rotate_left(5) ^ 0x5555));
     }
@@ -185,9 +176,13 @@ fn several_messages_with_attributes_of_any_length() {
         content.extend(vec![0xff; attributes]);
         let with_attributes = message(TCPDIAG_GETSOCK, NLM_F_MULTI, &content);
         let datagram = [any_socket(), with_attributes.clone(), any_socket()].concat();
-        let (sockets, result) = taken(&datagram, Dump::Tcp);
-        let tables: Vec<Table> = sockets.iter().map(|(table, _)| *table).collect();
-        assert_eq!(tables, [Table::Tcp4, Table::Tcp6, Table::Tcp4], "{attributes}");
+        let (sockets, result) = taken(&datagram, DumpKind::Tcp);
+        let tables: Vec<SocketTable> = sockets.iter().map(|(table, _)| *table).collect();
+        assert_eq!(
+            tables,
+            [SocketTable::Tcp4, SocketTable::Tcp6, SocketTable::Tcp4],
+            "{attributes}"
+        );
         assert_eq!(result, Ok(false));
         // The last one needs no padding, and a part of it will do.
         for end in 16 + content.len()..=with_attributes.len() {
@@ -276,7 +271,7 @@ fn what_is_no_datagram_of_the_kernels() {
     }
     assert_eq!(summary(&of_length(88)), (1, Ok(false)));
     for family in (0..=255).filter(|&family| family != AF_INET && family != AF_INET6) {
-        for dump in Dump::ALL {
+        for &dump in DumpKind::ALL {
             let unknown = message(TCPDIAG_GETSOCK, 0, &socket(family, 1, [1; 16], [1, 2]));
             assert_eq!(taken(&unknown, dump), (vec![], bad), "{family}");
         }
@@ -331,13 +326,13 @@ fn kernels_from_4_4_on_are_sound() {
         "Linux 5.4",
     ];
     for release in sound {
-        assert!(is_sound(release.as_bytes()), "{release}");
+        assert!(kernel_dump_is_reliable(release.as_bytes()), "{release}");
     }
     for release in others {
-        assert!(!is_sound(release.as_bytes()), "{release}");
+        assert!(!kernel_dump_is_reliable(release.as_bytes()), "{release}");
     }
     // Not UTF-8.
-    assert!(!is_sound(b"\xff.\xff"));
+    assert!(!kernel_dump_is_reliable(b"\xff.\xff"));
 }
 
 /// A message that may be the kernel's.
@@ -375,7 +370,7 @@ proptest! {
         end in prop_oneof![Just(vec![]), any::<i32>().prop_map(|it| control(NLMSG_DONE, it))],
         damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..3),
         cut in prop::option::weighted(0.2, any::<prop::sample::Index>()),
-        dump in prop::sample::select(&Dump::ALL[..]),
+        dump in prop::sample::select(DumpKind::ALL),
     ) {
         let mut datagram = [messages.concat(), end].concat();
         if !datagram.is_empty() {
@@ -395,12 +390,12 @@ proptest! {
         length in 0..200_u32,
         kind in 0..20_u16,
     ) {
-        for dump in Dump::ALL {
+        for &dump in DumpKind::ALL {
             prop_assert_eq!(taken(&bytes, dump), expected(&bytes, dump));
         }
         // With a header that may be one.
         let kind = kind.to_ne_bytes();
         let datagram = [&length.to_ne_bytes()[..], &kind, &[0; 2], &bytes].concat();
-        prop_assert_eq!(taken(&datagram, Dump::Udp6), expected(&datagram, Dump::Udp6));
+        prop_assert_eq!(taken(&datagram, DumpKind::Udp6), expected(&datagram, DumpKind::Udp6));
     }
 }

@@ -4,8 +4,8 @@
 use std::str;
 
 use libc::{AF_INET, AF_INET6, EAGAIN, EBADMSG, NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR};
-use network_connections::diag::Dump;
-use network_connections::table::Table;
+use network_connections::kernel::sock_diag::DumpKind;
+use network_connections::model::socket::SocketTable;
 
 use crate::oracle::{self, Socket};
 
@@ -39,10 +39,10 @@ pub struct Msg {
 }
 
 /// The sockets of a datagram, and whether it is the last, or what is wrong with it.
-pub type Outcome = (Vec<(Table, Socket)>, Result<bool, i32>);
+pub type Outcome = (Vec<(SocketTable, Socket)>, Result<bool, i32>);
 
 /// What they are.
-pub fn expected(datagram: &[u8], dump: Dump) -> Outcome {
+pub fn expected(datagram: &[u8], dump: DumpKind) -> Outcome {
     let mut sockets = Vec::new();
     let mut start = 0;
     loop {
@@ -76,17 +76,17 @@ pub fn expected(datagram: &[u8], dump: Dump) -> Outcome {
         }
         // SAFETY: it is within the message, and numbers may be any.
         let message = unsafe { content.as_ptr().cast::<Msg>().read_unaligned() };
-        let is_tcp = dump == Dump::Tcp;
+        let is_tcp = dump == DumpKind::Tcp;
         let (table, address) = match libc::c_int::from(message.family) {
-            AF_INET if is_tcp => (Table::Tcp4, &message.id.dst[..4]),
-            AF_INET => (Table::Udp4, &message.id.dst[..4]),
-            AF_INET6 if is_tcp => (Table::Tcp6, &message.id.dst[..]),
-            AF_INET6 => (Table::Udp6, &message.id.dst[..]),
+            AF_INET if is_tcp => (SocketTable::Tcp4, &message.id.dst[..4]),
+            AF_INET => (SocketTable::Udp4, &message.id.dst[..4]),
+            AF_INET6 if is_tcp => (SocketTable::Tcp6, &message.id.dst[..]),
+            AF_INET6 => (SocketTable::Udp6, &message.id.dst[..]),
             _ => return (sockets, Err(EBADMSG)),
         };
         let socket = Socket {
             state: oracle::state(message.state),
-            remote_is_zero: address == vec![0; address.len()],
+            has_no_remote: address == vec![0; address.len()],
             local_port: u16::from_be_bytes(message.id.sport),
             remote_port: u16::from_be_bytes(message.id.dport),
         };

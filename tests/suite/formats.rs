@@ -322,7 +322,7 @@ fn a_key_is_a_whole_name() {
             .collect();
         let mut program = program();
         let what = refusal(program.arg("-q").arg(OsStr::from_bytes(key)));
-        assert_eq!(what, format!("KEY '{shown}' is neither GROUP nor GROUP.STATE"));
+        assert_eq!(what, format!("invalid KEY '{shown}' (expected GROUP or GROUP.STATE)"));
     }
 }
 

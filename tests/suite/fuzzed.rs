@@ -3,33 +3,37 @@
 
 use std::str;
 
-use network_connections::check;
-use network_connections::counts::{Counts, Key, SUM, Subject};
-use network_connections::diag::{self, Dump};
-use network_connections::message::{self, File, Reader, Reason};
-use network_connections::options::{Command, Options};
-use network_connections::report::{self, Format};
-use network_connections::rows::{Buffer, Line, Rows};
-use network_connections::swar::WORD;
-use network_connections::table::{Family, Table};
-use network_connections::text::Text;
+use network_connections::bytes::swar::WORD_SIZE;
+use network_connections::cli::audience::Audience;
+use network_connections::cli::failure::{Failure, Reason, Resource};
+use network_connections::cli::request::{self, Plan, Presentation, Queries, Request};
+use network_connections::kernel::proc_file::ProcFile;
+use network_connections::kernel::sock_diag::{self, DumpKind};
+use network_connections::kernel::table_reader::{MalformedLine, ReadBuffer, TableReader};
+use network_connections::model::connection::TableFill;
+use network_connections::model::counts::Counts;
+use network_connections::model::key::Key;
+use network_connections::model::schema::Subject;
+use network_connections::model::socket::Family;
+use network_connections::output::{check, formats, query};
 
 use crate::check_oracle::{self, Numbers, is_percent, shown};
-use crate::options_oracle::{self, FORMATS};
+use crate::options_oracle;
+use crate::read::{LONGEST_TEXT, fitting_text, text};
 use crate::{conntrack_oracle, diag_oracle, oracle, read};
 
 /// A table of sockets, behind a byte that is `6` if they are IPv6's, and [sizes](pieces).
 pub fn rows(input: &[u8]) {
     let Some((family, input)) = input.split_first() else { return };
-    let (table, family) = match family {
-        b'6' => (Table::Udp6, Family::Inet6),
-        _ => (Table::Tcp4, Family::Inet),
+    let (file, family) = match family {
+        b'6' => (ProcFile::Udp6, Family::Inet6),
+        _ => (ProcFile::Tcp, Family::Inet),
     };
     let (pieces, bytes) = pieces(input);
     let outcome = read::sockets(family, pieces);
     assert_eq!(outcome, oracle::sockets(bytes, family));
     if let Err((number, head)) = outcome {
-        not_a_row(table, number, &head);
+        not_a_row(file, number, &head);
     }
 }
 
@@ -42,14 +46,14 @@ pub fn conntrack(input: &[u8]) {
         assert_eq!(outcome, expected);
     }
     if let Err((number, head)) = outcome {
-        not_a_row(Table::Conntrack, number, &head);
+        not_a_row(ProcFile::Conntrack, number, &head);
     }
 }
 
 /// A datagram of sock_diag behind a byte that says which dump it is of. It is a kernel's release, too.
 pub fn diag(input: &[u8]) {
     let Some((dump, datagram)) = input.split_first() else { return };
-    let dump = Dump::ALL[usize::from(*dump) % 3];
+    let dump = DumpKind::ALL[usize::from(*dump) % 3];
     let whole = read::taken(datagram, dump);
     assert_eq!(whole, diag_oracle::expected(datagram, dump));
     // The kernel may as well hand out its messages one by one.
@@ -70,7 +74,7 @@ pub fn diag(input: &[u8]) {
     };
     assert_eq!(whole, (sockets, result), "message by message");
 
-    assert_eq!(diag::is_sound(datagram), diag_oracle::is_sound(datagram));
+    assert_eq!(sock_diag::kernel_dump_is_reliable(datagram), diag_oracle::is_sound(datagram));
 }
 
 /// The words of a command line, with null bytes between them.
@@ -113,7 +117,7 @@ pub fn ranges(input: &[u8]) {
 
     let mut line: Vec<&[u8]> = if conntrack { vec![b"--conntrack"] } else { Vec::new() };
     for (number, word) in words.split(|&byte| byte == 0).enumerate() {
-        let key = Key::parse(Subject::of(conntrack), word);
+        let key = Key::parse(subject(conntrack), word);
         let seen = key.map(|key| filled(&numbers).number(key));
         assert_eq!(seen, numbers.number(word), "{}", word.escape_ascii());
         line.extend([if number % 2 == 0 { &b"-w"[..] } else { b"-c" }, word]);
@@ -142,91 +146,96 @@ fn pieces(input: &[u8]) -> (Vec<&[u8]>, &[u8]) {
     (pieces, table)
 }
 
+/// What is counted.
+fn subject(conntrack: bool) -> Subject {
+    if conntrack { Subject::Connections } else { Subject::Sockets }
+}
+
 /// What is said of a line that isn't a row.
-fn not_a_row(table: Table, number: u32, head: &[u8]) {
-    let file = File { directory: b"/\xff", path: table.file() };
-    let path = str::from_utf8(table.file()).unwrap();
+fn not_a_row(file: ProcFile, number: u32, head: &[u8]) {
+    let path = str::from_utf8(file.name()).unwrap();
     let what =
         format!("/\\xff{path}: line {number} is not a row of this table: '{}'\n", shown(head));
-    for (reader, exit_status, before) in READERS {
-        let mut text = Text::new();
-        let reason = Reason::not_a_row(Line { number, head });
-        let told = message::failure(&file, &reason, reader, &mut text);
-        assert_eq!(told.exit_status, if reader == Reader::Person { 1 } else { exit_status });
-        is_message(&text, &format!("{before}{what}"));
+    let line = MalformedLine { number, head_length: head.len() as u8 };
+    let failure =
+        Failure { resource: Resource::ProcFile(file), reason: Reason::MalformedLine(line) };
+    let mut queries = Queries::new();
+    let plan = Plan { procfs: b"/\xff", ..Plan::new(&mut queries) };
+    for (audience, exit_status, before) in AUDIENCES {
+        let (message, status) = text(|text| failure.compose(&plan, head, audience, text));
+        assert_eq!(status, if audience == Audience::Person { 1 } else { exit_status });
+        is_message(&message, &format!("{before}{what}"));
     }
 }
 
 /// Who reads a message, the exit status that a command line has for them, and how a message begins.
-const READERS: [(Reader, u8, &str); 2] = [
-    (Reader::Person, 2, "network-connections: "),
-    (Reader::Monitor, 3, "NETWORK-CONNECTIONS UNKNOWN - "),
+const AUDIENCES: [(Audience, u8, &str); 2] = [
+    (Audience::Person, 2, "network-connections: "),
+    (Audience::Monitor, 3, "NETWORK-CONNECTIONS UNKNOWN - "),
 ];
 
-fn is_message(text: &Text, expected: &str) {
-    let text = text.complete().expect("a message fits");
-    let (newline, line) = text.split_last().unwrap();
-    assert!(*newline == b'\n' && line.iter().all(|byte| matches!(byte, b' '..=b'~')), "{line:?}");
-    assert_eq!(text, expected.as_bytes(), "{}", text.escape_ascii());
+fn is_message(message: &str, expected: &str) {
+    let line = message.strip_suffix('\n').unwrap();
+    assert!(line.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{line:?}");
+    assert_eq!(message, expected);
 }
 
 /// A command line, and what it makes of these numbers.
 fn command_line(words: &[&[u8]], numbers: &Numbers) {
-    let mut options = Options::default();
-    options.parse(words.iter().copied());
+    let mut queries = Queries::new();
+    let mut plan = Plan::new(&mut queries);
+    let parsed = request::parse(words.iter().copied(), &mut plan);
     let expected = options_oracle::Line::parse(words);
-    assert_eq!(options.command, expected.command());
-    assert_eq!(options.check, expected.check);
-    let (reader, exit_status, before) = READERS[usize::from(expected.check)];
-    assert_eq!(options.reader(), reader);
-    if let Command::Wrong(usage) = options.command {
-        let mut text = Text::new();
-        assert_eq!(message::usage(usage, reader, &mut text).exit_status, exit_status);
-        is_message(&text, &format!("{before}{}", options_oracle::message(usage)));
+    assert_eq!(parsed.request, expected.request());
+    let (audience, exit_status, before) = AUDIENCES[usize::from(expected.check)];
+    assert_eq!(parsed.audience, audience);
+    if let Err(error) = parsed.request {
+        let (message, status) = text(|text| error.compose(audience, text));
+        assert_eq!(status, exit_status);
+        is_message(&message, &format!("{before}{}", options_oracle::message(error)));
     }
-    if options.command != Command::Count {
+    if parsed.request != Ok(Request::Count) {
         return;
     }
 
-    assert_eq!(options.path, expected.path);
-    assert_eq!(options.procfs(), expected.path.unwrap_or(b"/proc"));
-    assert_eq!(options.conntrack, expected.conntrack);
-    assert_eq!(options.all, expected.all);
-    assert_eq!(options.source, expected.source());
-    assert_eq!(options.ports.each_ref().map(|ports| ports.to_vec()), expected.ports);
-    let format = expected.format.map(|name| FORMATS.iter().position(|it| *it == name).unwrap());
-    assert_eq!(options.format, format.map(|place| &Format::ALL[place]));
-    assert_eq!(options.query, expected.query);
-    assert_eq!(options.output, expected.output);
-    assert_eq!(options.interval, expected.interval);
+    assert_eq!(plan.procfs, expected.path.unwrap_or(b"/proc"));
+    assert_eq!(plan.subject, subject(expected.conntrack));
+    assert_eq!(plan.filter.all, expected.all);
+    assert_eq!(plan.source, expected.source());
+    let ports = [&plan.filter.local_ports, &plan.filter.remote_ports];
+    assert_eq!(ports.map(|ports| ports.to_vec()), expected.ports);
+    let presentation = match expected.format.unwrap_or("json") {
+        _ if expected.query => Presentation::Query,
+        _ if expected.check => Presentation::Check,
+        name => Presentation::Report(formats::from_name(name.as_bytes()).unwrap()),
+    };
+    assert_eq!(plan.presentation, presentation);
+    assert_eq!(plan.output, expected.output);
+    assert_eq!(plan.interval, expected.interval);
     let seconds = expected.interval.and_then(options_oracle::natural);
-    assert_eq!(options.seconds().map(|seconds| seconds as u128), seconds);
-    select(&options, &expected);
+    assert_eq!(plan.seconds().map(|seconds| seconds as u128), seconds);
+    select(&plan, &expected);
 
     let counts = filled(numbers);
-    let mut text = Text::new();
-    if options.query {
-        report::query(&options.asked, &counts, &mut text);
-        let lines = expected.asked.iter().map(|(key, _)| numbers.number(key).unwrap());
-        is_text(&text, &lines.map(|number| format!("{number}\n")).collect::<String>());
-    } else if options.check {
-        let status = check::compose(&options.asked, &counts, &mut text);
-        let (expected_status, line) = check_oracle::line(&expected.asked, numbers);
-        assert_eq!(status, expected_status, "{line}");
-        is_text(&text, &line);
+    match presentation {
+        Presentation::Query => {
+            let lines = expected.asked.iter().map(|(key, _)| numbers.number(key).unwrap());
+            let lines = lines.map(|number| format!("{number}\n")).collect::<String>();
+            assert_eq!(text(|text| query::compose(plan.queries, &counts, text)).0, lines);
+        }
+        Presentation::Check => {
+            let (expected_status, line) = check_oracle::line(&expected.asked, numbers);
+            let line = Some(line).filter(|line| line.len() <= LONGEST_TEXT);
+            let (seen, status) = fitting_text(|text| check::compose(plan.queries, &counts, text));
+            assert_eq!((seen, status as u8), (line, expected_status));
+        }
+        Presentation::Report(_) => {}
     }
-}
-
-/// A text is complete if there is room for all of it.
-fn is_text(text: &Text, expected: &str) {
-    let mut room = Text::new();
-    room.push(expected.as_bytes());
-    assert!(text.complete() == room.complete(), "{}, not {expected}", text.fitted().escape_ascii());
 }
 
 /// The sockets that are counted, of such as have the ports that are asked for and such as don't; and the tracked
 /// connections.
-fn select(options: &Options, expected: &options_oracle::Line) {
+fn select(plan: &Plan, expected: &options_oracle::Line) {
     let [locals, remotes] = &expected.ports;
     let with_others = |ports: &[u16]| -> Vec<u16> {
         ports.iter().flat_map(|&port| [port, port.wrapping_add(1)]).chain([0, 65535]).collect()
@@ -240,30 +249,36 @@ fn select(options: &Options, expected: &options_oracle::Line) {
     for (place, &remote) in remotes.iter().enumerate() {
         sockets.push((locals[place % locals.len()], remote, false));
     }
-    let is_selected = |&(local, remote, remote_is_zero): &(u16, u16, bool)| {
+    let is_selected = |&(local, remote, has_no_remote): &(u16, u16, bool)| {
         let [locals, remotes] = &expected.ports;
-        (expected.all || !remote_is_zero || expected.conntrack)
+        (expected.all || !has_no_remote || expected.conntrack)
             && (locals.is_empty() || locals.contains(&local))
             && (remotes.is_empty() || remotes.contains(&remote))
     };
     let mut table = String::from(if expected.conntrack { "" } else { "header\n" });
-    for (local, remote, remote_is_zero) in &sockets {
+    for (local, remote, has_no_remote) in &sockets {
         table += &match expected.conntrack {
             true => format!("ipv4     2 udp      17 9 src=1 sport={local} dport={remote} src=2\n"),
             false => {
-                let address = if *remote_is_zero { 0 } else { 1 };
+                let address = if *has_no_remote { 0 } else { 1 };
                 format!("   0: 00000000:{local:04X} {address:08X}:{remote:04X} 01 0\n")
             }
         };
     }
-    let mut buffer = Buffer::<{ 8192 / WORD }>::NEW;
-    let mut rows =
-        Rows::new(&mut buffer, if expected.conntrack { Table::Conntrack } else { Table::Tcp4 });
-    rows.room()[..table.len()].copy_from_slice(table.as_bytes());
+    let mut buffer = ReadBuffer::<{ 8192 / WORD_SIZE }>::ZERO;
     let mut selected = Vec::new();
-    match expected.conntrack {
-        true => rows.take_tracked(table.len(), |it| selected.push(options.select_tracked(&it))),
-        false => rows.take(table.len(), |it| selected.push(options.select(&it))),
+    if expected.conntrack {
+        let mut reader = TableReader::conntrack_table(&mut buffer);
+        reader.spare_mut()[..table.len()].copy_from_slice(table.as_bytes());
+        reader.consume_connections(table.len(), |row| {
+            selected.push(plan.filter.selects_ports(row.original_ports()));
+        })
+    } else {
+        let mut reader = TableReader::socket_table(&mut buffer);
+        reader.spare_mut()[..table.len()].copy_from_slice(table.as_bytes());
+        reader.consume_sockets(table.len(), Family::Inet, |socket| {
+            selected.push(plan.filter.selects_socket(&socket));
+        })
     }
     .unwrap();
     assert_eq!(selected, sockets.iter().map(is_selected).collect::<Vec<_>>());
@@ -271,12 +286,10 @@ fn select(options: &Options, expected: &options_oracle::Line) {
 
 /// What was counted, as the library has it.
 fn counts(numbers: &Numbers) -> Counts {
-    let mut counts = Counts::NONE;
-    counts.clear(numbers.conntrack);
+    let mut counts = Counts::ZERO;
+    counts.reset(subject(numbers.conntrack));
     for &(group, name, more) in &numbers.added {
         counts.add(group, name, more);
-        // What has no state.
-        counts.add(group, SUM, more);
     }
     counts
 }
@@ -284,9 +297,9 @@ fn counts(numbers: &Numbers) -> Counts {
 /// Notes how full the table is, with the percents that the library has for it.
 fn fill(numbers: &mut Numbers, entries: u32, limit: u32) {
     let mut counts = counts(numbers);
-    counts.fill(entries, limit);
+    counts.table_fill = Some(TableFill { entries, limit });
     let [percent, replied] = ["table.percent", "table.replied_percent"]
-        .map(|key| counts.number(Key::parse(&Subject::CONNTRACK, key.as_bytes()).unwrap()));
+        .map(|key| counts.number(Key::parse(Subject::Connections, key.as_bytes()).unwrap()));
     let [all, unreplied] =
         ["all", "all.UNREPLIED"].map(|key| numbers.number(key.as_bytes()).unwrap());
     assert!(is_percent(percent, entries, limit), "{percent}% are {entries} of {limit}");
@@ -299,7 +312,8 @@ fn fill(numbers: &mut Numbers, entries: u32, limit: u32) {
 fn filled(numbers: &Numbers) -> Counts {
     let mut counts = counts(numbers);
     if numbers.conntrack {
-        counts.fill(numbers.table[0], numbers.table[1]);
+        let [entries, limit, ..] = numbers.table;
+        counts.table_fill = Some(TableFill { entries, limit });
     }
     counts
 }

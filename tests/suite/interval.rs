@@ -378,12 +378,12 @@ fn an_interval_is_a_number_of_seconds_up_to_a_day() {
     ];
     for value in values {
         let what = refusal(program().arg(format!("--interval={value}")));
-        assert!(what.starts_with("SECONDS '"), "{what}");
-        assert!(what.ends_with("' is not a number from 1 to 86400"), "{what}");
+        assert!(what.starts_with("invalid SECONDS '"), "{what}");
+        assert!(what.ends_with("' (expected a number from 1 to 86400)"), "{what}");
     }
     assert_eq!(
         refusal(program().args(["-i", "0", "-i1"])),
-        "SECONDS '0' is not a number from 1 to 86400"
+        "invalid SECONDS '0' (expected a number from 1 to 86400)"
     );
 }
 

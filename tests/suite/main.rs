@@ -27,7 +27,7 @@ mod options;
 mod options_oracle;
 mod oracle;
 mod output;
-mod packed;
+
 mod ports;
 mod privilege;
 mod program;
@@ -37,3 +37,4 @@ mod rows;
 mod states;
 mod supervisor;
 mod tables;
+mod template;

@@ -1,47 +1,57 @@
 //! The command line, as the library reads it.
 
-use network_connections::options::{Command, Options, Problem, Source, Usage};
+use network_connections::cli::audience::Audience;
+use network_connections::cli::request::{self, CommandLine, Plan, Queries, Request, Source};
+use network_connections::cli::usage_error::{Problem, UsageError};
+use network_connections::model::schema::Subject;
 use proptest::prelude::*;
 
-fn parse<'a>(arguments: &[&'a [u8]]) -> Options<'a> {
-    let mut options = Options::default();
-    options.parse(arguments.iter().copied());
-    options
+/// What a command line asks for, and the plan.
+fn parse<'a>(arguments: &[&'a [u8]]) -> (CommandLine<'a>, Plan<'a, 'a>) {
+    // (The test's process gives the memory back.)
+    let mut plan = Plan::new(Box::leak(Box::new(Queries::new())));
+    let command_line = request::parse(arguments.iter().copied(), &mut plan);
+    (command_line, plan)
+}
+
+fn wrong(problem: Problem, argument: &[u8]) -> Result<Request, UsageError<'_>> {
+    Err(UsageError { problem, argument })
 }
 
 #[test]
 fn command_lines_that_make_sense() {
-    use Command::{Count, Help, Version};
-    type Case<'a> = (&'a [&'a [u8]], Command<'a>, Option<&'a [u8]>, bool);
+    use Request::{Count, Help, Version};
+    const PROC: &[u8] = b"/proc";
+    type Case<'a> = (&'a [&'a [u8]], Request, &'a [u8], bool);
     let cases: [Case; 22] = [
-        (&[], Count, None, false),
-        (&[b"-a"], Count, None, true),
-        (&[b"--all"], Count, None, true),
-        (&[b"-aa", b"--all"], Count, None, true),
-        (&[b"/proc/1"], Count, Some(b"/proc/1"), false),
-        (&[b"/proc/1", b"-a"], Count, Some(b"/proc/1"), true),
-        (&[b"-a", b"/proc/1"], Count, Some(b"/proc/1"), true),
-        (&[b"-a", b"--", b"/proc/1"], Count, Some(b"/proc/1"), true),
-        (&[b"/proc/1", b"-a", b"--"], Count, Some(b"/proc/1"), true),
-        (&[b"-qtcp", b"/proc/1", b"-a"], Count, Some(b"/proc/1"), true),
-        (&[b"--"], Count, None, false),
-        (&[b"--", b"-a"], Count, Some(b"-a"), false),
-        (&[b"--", b"--"], Count, Some(b"--"), false),
-        (&[b"-"], Count, Some(b"-"), false),
-        (&[b"\xff"], Count, Some(b"\xff"), false),
-        (&[b"-h"], Help, None, false),
-        (&[b"--help", b"--what"], Help, None, false),
-        (&[b"--help", b"--all=yes"], Help, None, false),
-        (&[b"-hx"], Help, None, false),
-        (&[b"-aV"], Version, None, true),
-        (&[b"--version"], Version, None, false),
-        (&[b"/proc", b"-h", b"/proc"], Help, Some(b"/proc"), false),
+        (&[], Count, PROC, false),
+        (&[b"-a"], Count, PROC, true),
+        (&[b"--all"], Count, PROC, true),
+        (&[b"-aa", b"--all"], Count, PROC, true),
+        (&[b"/proc/1"], Count, b"/proc/1", false),
+        (&[b"/proc/1", b"-a"], Count, b"/proc/1", true),
+        (&[b"-a", b"/proc/1"], Count, b"/proc/1", true),
+        (&[b"-a", b"--", b"/proc/1"], Count, b"/proc/1", true),
+        (&[b"/proc/1", b"-a", b"--"], Count, b"/proc/1", true),
+        (&[b"-qtcp", b"/proc/1", b"-a"], Count, b"/proc/1", true),
+        (&[b"--"], Count, PROC, false),
+        (&[b"--", b"-a"], Count, b"-a", false),
+        (&[b"--", b"--"], Count, b"--", false),
+        (&[b"-"], Count, b"-", false),
+        (&[b"\xff"], Count, b"\xff", false),
+        (&[b"-h"], Help, PROC, false),
+        (&[b"--help", b"--what"], Help, PROC, false),
+        (&[b"--help", b"--all=yes"], Help, PROC, false),
+        (&[b"-hx"], Help, PROC, false),
+        (&[b"-aV"], Version, PROC, true),
+        (&[b"--version"], Version, PROC, false),
+        (&[b"/proc", b"-h", b"/proc"], Help, b"/proc", false),
     ];
     for (arguments, command, path, all) in cases {
-        let options = parse(arguments);
+        let (command_line, plan) = parse(arguments);
         assert_eq!(
-            (options.command, options.path, options.all),
-            (command, path, all),
+            (command_line.request, plan.procfs, plan.filter.all),
+            (Ok(command), path, all),
             "{arguments:?}"
         );
     }
@@ -56,14 +66,14 @@ fn values_come_in_the_same_argument_or_the_next() {
         &[b"-ao", b"f", b"-i", b"60"],
     ];
     for arguments in cases {
-        let options = parse(arguments);
-        assert_eq!(options.command, Command::Count, "{arguments:?}");
-        assert_eq!((options.output, options.seconds()), (Some(&b"f"[..]), Some(60)));
-        assert!(options.all);
+        let (command_line, plan) = parse(arguments);
+        assert_eq!(command_line.request, Ok(Request::Count), "{arguments:?}");
+        assert_eq!((plan.output, plan.seconds()), (Some(&b"f"[..]), Some(60)));
+        assert!(plan.filter.all);
     }
     // Of some, the last holds.
-    let options = parse(&[b"-oa", b"-ob", b"-i1", b"-i2", b"-o=", b"-i", b"03"]);
-    assert_eq!((options.output, options.seconds()), (Some(&b"="[..]), Some(3)));
+    let (_, plan) = parse(&[b"-oa", b"-ob", b"-i1", b"-i2", b"-o=", b"-i", b"03"]);
+    assert_eq!((plan.output, plan.seconds()), (Some(&b"="[..]), Some(3)));
 }
 
 #[test]
@@ -77,37 +87,45 @@ fn sources() {
         (&[b"--source=auto"], Auto),
         (&[b"--source=auto", b"--source=proc"], Proc),
         (&[b"--source=proc", b"-a", b"--source=netlink"], Netlink),
-        (&[b"--source=netlink", b"--source", b"auto", b"/proc"], Auto),
+        // By netlink there are no sockets but those of the own namespace, and no PATH is that for sure.
+        (&[b"--source=netlink", b"--source", b"auto", b"/proc"], Proc),
         (&[b"--", b"--source=auto"], Proc),
     ];
     for (arguments, source) in cases {
-        let options = parse(arguments);
-        assert_eq!((options.command, options.source), (Command::Count, source), "{arguments:?}");
+        let (command_line, plan) = parse(arguments);
+        assert_eq!(
+            (command_line.request, plan.source),
+            (Ok(Request::Count), source),
+            "{arguments:?}"
+        );
     }
     type Case<'a> = (&'a [&'a [u8]], Problem, &'a [u8]);
     let cases: [Case; 16] = [
         (&[b"--source"], Problem::MissingValue, b"-source"),
         (&[b"-a", b"--source=auto", b"--source"], Problem::MissingValue, b"-source"),
-        (&[b"--source="], Problem::NotASource, b""),
-        (&[b"--source", b"-a"], Problem::NotASource, b"-a"),
-        (&[b"--source=Proc"], Problem::NotASource, b"Proc"),
-        (&[b"--source=net"], Problem::NotASource, b"net"),
-        (&[b"--source=auto "], Problem::NotASource, b"auto "),
-        (&[b"--source=proc netlink"], Problem::NotASource, b"proc netlink"),
+        (&[b"--source="], Problem::InvalidSource, b""),
+        (&[b"--source", b"-a"], Problem::InvalidSource, b"-a"),
+        (&[b"--source=Proc"], Problem::InvalidSource, b"Proc"),
+        (&[b"--source=net"], Problem::InvalidSource, b"net"),
+        (&[b"--source=auto "], Problem::InvalidSource, b"auto "),
+        (&[b"--source=proc netlink"], Problem::InvalidSource, b"proc netlink"),
         // The last one holds, but the first problem is told.
-        (&[b"--source=none", b"--source=auto"], Problem::NotASource, b"none"),
+        (&[b"--source=none", b"--source=auto"], Problem::InvalidSource, b"none"),
         (&[b"--sourc=auto"], Problem::UnknownOption, b"-sourc"),
         (&[b"-S", b"auto"], Problem::UnknownOption, b"S"),
         (&[b"-s", b"auto"], Problem::UnknownOption, b"s"),
-        (&[b"--source=netlink", b"/proc/"], Problem::NetlinkPath, b"/proc/"),
-        (&[b"--source=auto", b"--source=netlink", b"/p"], Problem::NetlinkPath, b"/p"),
-        (&[b"--source=netlink", b"--", b"--source=auto"], Problem::NetlinkPath, b"--source=auto"),
+        (&[b"--source=netlink", b"/proc/"], Problem::PathWithNetlink, b"/proc/"),
+        (&[b"--source=auto", b"--source=netlink", b"/p"], Problem::PathWithNetlink, b"/p"),
+        (
+            &[b"--source=netlink", b"--", b"--source=auto"],
+            Problem::PathWithNetlink,
+            b"--source=auto",
+        ),
         // (What is wrong by itself comes before what doesn't go together.)
         (&[b"--source=netlink", b"/p", b"-x"], Problem::UnknownOption, b"x"),
     ];
     for (arguments, problem, word) in cases {
-        let wrong = Command::Wrong(Usage { problem, word });
-        assert_eq!(parse(arguments).command, wrong, "{arguments:?}");
+        assert_eq!(parse(arguments).0.request, wrong(problem, word), "{arguments:?}");
     }
 }
 
@@ -124,10 +142,11 @@ fn tracked_connections() {
         (&[b"--", b"--conntrack"], false),
     ];
     for (arguments, conntrack) in lines {
-        let options = parse(arguments);
+        let (command_line, plan) = parse(arguments);
+        let subject = if conntrack { Subject::Connections } else { Subject::Sockets };
         assert_eq!(
-            (options.command, options.conntrack),
-            (Command::Count, conntrack),
+            (command_line.request, plan.subject),
+            (Ok(Request::Count), subject),
             "{arguments:?}"
         );
     }
@@ -135,19 +154,18 @@ fn tracked_connections() {
     let cases: [Case; 10] = [
         (&[b"--conntrack="], Problem::UnwantedValue, b"-conntrack"),
         (&[b"-C"], Problem::UnknownOption, b"C"),
-        (&[b"--source=netlink", b"--conntrack"], Problem::NetlinkConntrack, b""),
-        (&[b"--conntrack", b"-qall", b"--source=netlink"], Problem::NetlinkConntrack, b""),
+        (&[b"--source=netlink", b"--conntrack"], Problem::ConntrackWithNetlink, b""),
+        (&[b"--conntrack", b"-qall", b"--source=netlink"], Problem::ConntrackWithNetlink, b""),
         (&[b"--conntrack", b"--source=netlink", b"-x"], Problem::UnknownOption, b"x"),
         // The keys are those of what is counted, wherever that is said; the first wrong one is told.
-        (&[b"-qother"], Problem::NotAKey, b"other"),
-        (&[b"-wtable.percent=1"], Problem::NotAKey, b"table.percent"),
-        (&[b"--conntrack", b"-qtable"], Problem::NotAKey, b"table"),
-        (&[b"-qall", b"-qtcp.LISTEN", b"-qx", b"--conntrack"], Problem::NotAKey, b"tcp.LISTEN"),
+        (&[b"-qother"], Problem::InvalidKey, b"other"),
+        (&[b"-wtable.percent=1"], Problem::InvalidKey, b"table.percent"),
+        (&[b"--conntrack", b"-qtable"], Problem::InvalidKey, b"table"),
+        (&[b"-qall", b"-qtcp.LISTEN", b"-qx", b"--conntrack"], Problem::InvalidKey, b"tcp.LISTEN"),
         (&[b"-qtcp.LISTEN", b"--conntrack", b"a", b"b"], Problem::SecondPath, b"b"),
     ];
     for (arguments, problem, word) in cases {
-        let wrong = Command::Wrong(Usage { problem, word });
-        assert_eq!(parse(arguments).command, wrong, "{arguments:?}");
+        assert_eq!(parse(arguments).0.request, wrong(problem, word), "{arguments:?}");
     }
 }
 
@@ -175,30 +193,26 @@ fn command_lines_that_make_none() {
         (&[b"--version=1", b"--what"], Problem::UnwantedValue, b"-version"),
         (&[b"--output"], Problem::MissingValue, b"-output"),
         (&[b"-ai"], Problem::MissingValue, b"i"),
-        (&[b"-a", b""], Problem::Empty, b"PATH"),
-        (&[b"-o", b""], Problem::Empty, b"FILE"),
-        (&[b"--output="], Problem::Empty, b"FILE"),
+        (&[b"-a", b""], Problem::EmptyPath, b""),
+        (&[b"-o", b""], Problem::EmptyFile, b""),
+        (&[b"--output="], Problem::EmptyFile, b""),
         (&[b"/proc", b"/proc"], Problem::SecondPath, b"/proc"),
         (&[b"/proc", b"--", b"-a"], Problem::SecondPath, b"-a"),
-        (&[b"--local-port=65536"], Problem::NotAPort, b"65536"),
-        (&[b"--remote-port", b"-1"], Problem::NotAPort, b"-1"),
-        (&[b"-fxml"], Problem::NotAFormat, b"xml"),
-        (&[b"-fjso"], Problem::NotAFormat, b"jso"),
-        (&[b"-q", b"-a"], Problem::NotAKey, b"-a"),
-        (&[b"-wx=1"], Problem::NotAKey, b"x"),
-        (&[b"-wtcp"], Problem::NotAThreshold, b"tcp"),
-        (&[b"-ctcp=2:1"], Problem::NotARange, b"2:1"),
-        (&[b"-i0"], Problem::NotAnInterval, b"0"),
-        (&[b"-i86401"], Problem::NotAnInterval, b"86401"),
+        (&[b"--local-port=65536"], Problem::InvalidPort, b"65536"),
+        (&[b"--remote-port", b"-1"], Problem::InvalidPort, b"-1"),
+        (&[b"-fxml"], Problem::InvalidFormat, b"xml"),
+        (&[b"-fjso"], Problem::InvalidFormat, b"jso"),
+        (&[b"-q", b"-a"], Problem::InvalidKey, b"-a"),
+        (&[b"-wx=1"], Problem::InvalidKey, b"x"),
+        (&[b"-wtcp"], Problem::InvalidThreshold, b"tcp"),
+        (&[b"-ctcp=2:1"], Problem::InvalidRange, b"2:1"),
+        (&[b"-i0"], Problem::InvalidInterval, b"0"),
+        (&[b"-i86401"], Problem::InvalidInterval, b"86401"),
         (&[b"-qtcp", b"-wtcp=1"], Problem::Conflict, b""),
         (&[b"-fjson", b"-qtcp", b"-x"], Problem::UnknownOption, b"x"),
     ];
     for (arguments, problem, word) in cases {
-        assert_eq!(
-            parse(arguments).command,
-            Command::Wrong(Usage { problem, word }),
-            "{arguments:?}"
-        );
+        assert_eq!(parse(arguments).0.request, wrong(problem, word), "{arguments:?}");
     }
 }
 
@@ -212,9 +226,9 @@ fn a_check_makes_it_a_plugin_wherever_it_stands() {
         &[b"--warning"],
     ];
     for line in lines {
-        assert!(parse(line).check, "{line:?}");
+        assert_eq!(parse(line).0.audience, Audience::Monitor, "{line:?}");
     }
-    assert!(!parse(&[b"--", b"-wtcp=1"]).check);
+    assert_eq!(parse(&[b"--", b"-wtcp=1"]).0.audience, Audience::Person);
 }
 
 proptest! {
@@ -225,9 +239,9 @@ proptest! {
     ) {
         let words: Vec<Vec<u8>> = words.into_iter().map(|word| [&b"--"[..dashes], &word].concat()).collect();
         let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
-        let options = parse(&words);
-        if let (Command::Count, Some(path)) = (options.command, options.path) {
-            prop_assert!(words.contains(&path));
+        let (command_line, plan) = parse(&words);
+        if command_line.request == Ok(Request::Count) {
+            prop_assert!(plan.procfs == b"/proc" || words.contains(&plan.procfs));
         }
     }
 
@@ -235,27 +249,28 @@ proptest! {
     fn a_path_is_for_some_sources_in_any_order(
         words in Just(["--source", "PATH", "-i1", "--all", "-of"]).prop_shuffle(),
     ) {
-        let netlink = |word| Command::Wrong(Usage { problem: Problem::NetlinkPath, word });
-        let cases: [(&[u8], &[u8], Command); 8] = [
-            (b"--source=proc", b"/proc", Command::Count),
-            (b"--source=auto", b"/proc", Command::Count),
-            (b"--source=netlink", b"/proc", Command::Count),
-            (b"--source=proc", b"/proc/1", Command::Count),
-            (b"--source=auto", b"/proc/1", Command::Count),
+        let netlink = |path| wrong(Problem::PathWithNetlink, path);
+        type Case<'a> = (&'a [u8], &'a [u8], Result<Request, UsageError<'a>>);
+        let cases: [Case; 8] = [
+            (b"--source=proc", b"/proc", Ok(Request::Count)),
+            (b"--source=auto", b"/proc", Ok(Request::Count)),
+            (b"--source=netlink", b"/proc", Ok(Request::Count)),
+            (b"--source=proc", b"/proc/1", Ok(Request::Count)),
+            (b"--source=auto", b"/proc/1", Ok(Request::Count)),
             (b"--source=netlink", b"/proc/1", netlink(b"/proc/1")),
             (b"--source=netlink", b"/proC", netlink(b"/proC")),
             (b"--source=netlink", b"-", netlink(b"-")),
         ];
-        for (source, path, command) in cases {
+        for (source, path, request) in cases {
             let words = words.map(|word| match word {
                 "--source" => source,
                 "PATH" => path,
                 other => other.as_bytes(),
             });
-            let options = parse(&words);
-            prop_assert_eq!(options.command, command, "{:?}", words);
-            prop_assert_eq!(options.procfs(), path);
-            prop_assert_eq!((options.seconds(), options.all), (Some(1), true));
+            let (command_line, plan) = parse(&words);
+            prop_assert_eq!(command_line.request, request, "{:?}", words);
+            prop_assert_eq!(plan.procfs, path);
+            prop_assert_eq!((plan.seconds(), plan.filter.all), (Some(1), true));
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::str;
 
-use network_connections::options::{Command, Problem, Source, Usage};
+use network_connections::cli::request::{Request, Source};
+use network_connections::cli::usage_error::{Problem, UsageError};
 
 use crate::check_oracle::{self, Asked, Numbers, shown};
 
@@ -29,7 +30,7 @@ pub const FORMATS: [&str; 5] = ["json", "ndjson", "prometheus", "influx", "colle
 #[derive(Default)]
 pub struct Line<'a> {
     /// The help, the version and the problems, in the order in which they come up.
-    commands: Vec<Command<'a>>,
+    requests: Vec<Result<Request, UsageError<'a>>>,
     pub path: Option<&'a [u8]>,
     pub conntrack: bool,
     pub all: bool,
@@ -39,6 +40,7 @@ pub struct Line<'a> {
     pub query: bool,
     pub check: bool,
     pub asked: Vec<Asked<'a>>,
+    unknown_keys: Vec<&'a [u8]>,
     pub output: Option<&'a [u8]>,
     pub interval: Option<&'a [u8]>,
 }
@@ -46,6 +48,16 @@ pub struct Line<'a> {
 impl<'a> Line<'a> {
     pub fn parse(words: &[&'a [u8]]) -> Line<'a> {
         let mut line = Line { source: "proc", ..Line::default() };
+        line.read(words);
+        // Which keys there are is known when all has been read.
+        let mut again = Line { source: "proc", conntrack: line.conntrack, ..Line::default() };
+        again.read(words);
+        again.finish();
+        again
+    }
+
+    fn read(&mut self, words: &[&'a [u8]]) {
+        let line = self;
         let mut words = words.iter().copied();
         let mut options_ended = false;
         while let Some(word) = words.next() {
@@ -59,22 +71,20 @@ impl<'a> Line<'a> {
                 line.cluster(&word[1..], &mut words);
             }
         }
-        line.finish();
-        line
     }
 
     /// What it is that the command line asks for.
-    pub fn command(&self) -> Command<'a> {
-        *self.commands.first().unwrap_or(&Command::Count)
+    pub fn request(&self) -> Result<Request, UsageError<'a>> {
+        *self.requests.first().unwrap_or(&Ok(Request::Count))
     }
 
-    fn wrong(&mut self, problem: Problem, word: &'a [u8]) {
-        self.commands.push(Command::Wrong(Usage { problem, word }));
+    fn wrong(&mut self, problem: Problem, argument: &'a [u8]) {
+        self.requests.push(Err(UsageError { problem, argument }));
     }
 
     fn argument(&mut self, word: &'a [u8]) {
         if word.is_empty() {
-            self.wrong(Problem::Empty, b"PATH");
+            self.wrong(Problem::EmptyPath, b"");
         } else if self.path.is_some() {
             self.wrong(Problem::SecondPath, word);
         } else {
@@ -143,27 +153,27 @@ impl<'a> Line<'a> {
         match long {
             "all" => self.all = true,
             "conntrack" => self.conntrack = true,
-            "help" => self.commands.push(Command::Help),
-            "version" => self.commands.push(Command::Version),
+            "help" => self.requests.push(Ok(Request::Help)),
+            "version" => self.requests.push(Ok(Request::Version)),
             "local-port" => self.port(0, told, value),
             "remote-port" => self.port(1, told, value),
             "source" => {
                 match ["proc", "netlink", "auto"].iter().find(|it| it.as_bytes() == value) {
                     Some(source) => self.source = source,
-                    None => self.wrong(Problem::NotASource, value),
+                    None => self.wrong(Problem::InvalidSource, value),
                 }
             }
             "format" => {
                 self.format = FORMATS.into_iter().find(|it| it.as_bytes() == value);
                 if self.format.is_none() {
-                    self.wrong(Problem::NotAFormat, value);
+                    self.wrong(Problem::InvalidFormat, value);
                 }
             }
-            "output" if value.is_empty() => self.wrong(Problem::Empty, b"FILE"),
+            "output" if value.is_empty() => self.wrong(Problem::EmptyFile, b""),
             "output" => self.output = Some(value),
             "interval" => match natural(value) {
                 Some(1..=86400) => self.interval = Some(value),
-                _ => self.wrong(Problem::NotAnInterval, value),
+                _ => self.wrong(Problem::InvalidInterval, value),
             },
             "query" => {
                 self.query = true;
@@ -181,17 +191,17 @@ impl<'a> Line<'a> {
                 self.ports[side].push(port as u16);
             }
             Some(0..=65535) => self.wrong(Problem::TooMany, told),
-            _ => self.wrong(Problem::NotAPort, value),
+            _ => self.wrong(Problem::InvalidPort, value),
         }
     }
 
     fn threshold(&mut self, kind: usize, told: &'a [u8], value: &'a [u8]) {
         let Some(equals) = value.iter().position(|&byte| byte == b'=') else {
-            return self.wrong(Problem::NotAThreshold, value);
+            return self.wrong(Problem::InvalidThreshold, value);
         };
         let (key, range) = (&value[..equals], &value[equals + 1..]);
         if check_oracle::range(range).is_none() {
-            return self.wrong(Problem::NotARange, range);
+            return self.wrong(Problem::InvalidRange, range);
         }
         if !self.asked.iter().any(|(it, _)| *it == key) {
             self.ask(told, key);
@@ -202,26 +212,30 @@ impl<'a> Line<'a> {
     }
 
     fn ask(&mut self, told: &'a [u8], key: &'a [u8]) {
-        // As many as there are keys of sockets.
-        if self.asked.len() == 7 * 13 {
-            return self.wrong(Problem::TooMany, told);
+        // What has no key takes no room.
+        let numbers = Numbers { conntrack: self.conntrack, added: Vec::new(), table: [0; 4] };
+        if numbers.number(key).is_none() {
+            self.unknown_keys.push(key);
+        } else if self.asked.len() == 7 * 13 {
+            // As many as there are keys of sockets.
+            self.wrong(Problem::TooMany, told);
+        } else {
+            self.asked.push((key, [b"", b""]));
         }
-        self.asked.push((key, [b"", b""]));
     }
 
     /// What is known when all has been read.
     fn finish(&mut self) {
-        let numbers = Numbers { conntrack: self.conntrack, added: Vec::new(), table: [0; 4] };
-        if let Some(&(key, _)) = self.asked.iter().find(|(key, _)| numbers.number(key).is_none()) {
-            self.wrong(Problem::NotAKey, key);
+        if let Some(key) = self.unknown_keys.first() {
+            self.wrong(Problem::InvalidKey, key);
         }
         if self.source == "netlink" {
             match self.path {
                 None | Some(b"/proc") => {}
-                Some(path) => self.wrong(Problem::NetlinkPath, path),
+                Some(path) => self.wrong(Problem::PathWithNetlink, path),
             }
             if self.conntrack {
-                self.wrong(Problem::NetlinkConntrack, b"");
+                self.wrong(Problem::ConntrackWithNetlink, b"");
             }
         }
         if u8::from(self.format.is_some()) + u8::from(self.query) + u8::from(self.check) > 1 {
@@ -231,9 +245,10 @@ impl<'a> Line<'a> {
 
     pub fn source(&self) -> Source {
         match self.source {
-            "proc" => Source::Proc,
             "netlink" => Source::Netlink,
-            _ => Source::Auto,
+            // By netlink there is neither a PATH nor a tracked connection.
+            "auto" if self.path.is_none() && !self.conntrack => Source::Auto,
+            _ => Source::Proc,
         }
     }
 }
@@ -245,26 +260,37 @@ pub fn natural(digits: &[u8]) -> Option<u128> {
 }
 
 /// What is said of a problem.
-pub fn message(Usage { problem, word }: Usage) -> String {
-    let word = shown(word);
+pub fn message(UsageError { problem, argument }: UsageError) -> String {
+    let word = shown(argument);
     let what = match problem {
         Problem::UnknownOption => format!("unknown option '-{word}'"),
         Problem::UnwantedValue => format!("option '-{word}' takes no value"),
         Problem::MissingValue => format!("option '-{word}' needs a value"),
         Problem::TooMany => format!("too many of option '-{word}'"),
         Problem::SecondPath => format!("more than one PATH: '{word}'"),
-        Problem::Empty => format!("{word} is empty"),
-        Problem::NotAPort => format!("PORT '{word}' is not a number from 0 to 65535"),
-        Problem::NotASource => format!("SOURCE '{word}' is none of proc netlink auto"),
-        Problem::NotAFormat => format!("FORMAT '{word}' is none of {}", FORMATS.join(" ")),
-        Problem::NotAKey => format!("KEY '{word}' is neither GROUP nor GROUP.STATE"),
-        Problem::NotAThreshold => format!("'{word}' is not KEY=RANGE"),
-        Problem::NotARange => {
-            format!("RANGE '{word}' is not [@][START:][END] of whole numbers in order")
+        Problem::EmptyPath => "PATH is empty".to_string(),
+        Problem::EmptyFile => "FILE is empty".to_string(),
+        Problem::InvalidPort => {
+            format!("invalid PORT '{word}' (expected a number from 0 to 65535)")
         }
-        Problem::NotAnInterval => format!("SECONDS '{word}' is not a number from 1 to 86400"),
-        Problem::NetlinkPath => format!("PATH '{word}' is not for --source netlink"),
-        Problem::NetlinkConntrack => "--conntrack is not for --source netlink".to_string(),
+        Problem::InvalidSource => {
+            format!("invalid SOURCE '{word}' (expected proc, netlink or auto)")
+        }
+        Problem::InvalidFormat => {
+            format!("invalid FORMAT '{word}' (expected one of {})", FORMATS.join(" "))
+        }
+        Problem::InvalidKey => format!("invalid KEY '{word}' (expected GROUP or GROUP.STATE)"),
+        Problem::InvalidThreshold => format!("invalid threshold '{word}' (expected KEY=RANGE)"),
+        Problem::InvalidRange => {
+            format!("invalid RANGE '{word}' (expected [@][START:][END], whole numbers in order)")
+        }
+        Problem::InvalidInterval => {
+            format!("invalid SECONDS '{word}' (expected a number from 1 to 86400)")
+        }
+        Problem::PathWithNetlink => format!("--source netlink can't count in PATH '{word}'"),
+        Problem::ConntrackWithNetlink => {
+            "--source netlink can't count with --conntrack".to_string()
+        }
         Problem::Conflict => {
             "only one of --format, --query and --warning/--critical may be used".to_string()
         }

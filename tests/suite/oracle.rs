@@ -1,24 +1,23 @@
 //! What the program must make of a table, written to be obviously right and nothing else.
 
-use network_connections::counts::State;
-use network_connections::row::{self, HEAD};
-use network_connections::table::Family;
+use network_connections::kernel::socket_row::HEAD_LENGTH;
+use network_connections::model::socket::{self, Family, State};
 
 /// What a row says of its socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Socket {
     pub state: State,
-    pub remote_is_zero: bool,
+    pub has_no_remote: bool,
     pub local_port: u16,
     pub remote_port: u16,
 }
 
 /// What the program makes of one.
-impl From<row::Socket> for Socket {
-    fn from(socket: row::Socket) -> Socket {
+impl From<socket::Socket> for Socket {
+    fn from(socket: socket::Socket) -> Socket {
         Socket {
             state: socket.state,
-            remote_is_zero: socket.remote_is_zero,
+            has_no_remote: socket.has_no_remote,
             local_port: socket.local_port.number().try_into().unwrap(),
             remote_port: socket.remote_port.number().try_into().unwrap(),
         }
@@ -35,7 +34,7 @@ pub fn sockets(table: &[u8], family: Family) -> Result<Vec<Socket>, (u32, Vec<u8
     for (index, line) in lines.iter().enumerate().skip(1) {
         match socket(&String::from_utf8_lossy(line), family) {
             Some(socket) => sockets.push(socket),
-            None => return Err((index as u32 + 1, line[..line.len().min(HEAD)].to_vec())),
+            None => return Err((index as u32 + 1, line[..line.len().min(HEAD_LENGTH)].to_vec())),
         }
     }
     Ok(sockets)
@@ -66,7 +65,7 @@ fn socket(row: &str, family: Family) -> Option<Socket> {
         && is_hexadecimal(state, 2);
     is_row.then(|| Socket {
         state: self::state(u8::from_str_radix(state, 16).unwrap()),
-        remote_is_zero: remote_address.chars().all(|digit| digit == '0'),
+        has_no_remote: remote_address.chars().all(|digit| digit == '0'),
         local_port: u16::from_str_radix(local_port, 16).unwrap(),
         remote_port: u16::from_str_radix(remote_port, 16).unwrap(),
     })

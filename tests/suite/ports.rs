@@ -115,12 +115,12 @@ fn what_is_no_port_is_refused() {
     for option in ["--local-port", "--remote-port"] {
         for value in values {
             let what = refusal(program().arg(format!("{option}={value}")));
-            assert!(what.starts_with("PORT '"), "{what}");
-            assert!(what.ends_with("' is not a number from 0 to 65535"), "{what}");
+            assert!(what.starts_with("invalid PORT '"), "{what}");
+            assert!(what.ends_with("' (expected a number from 0 to 65535)"), "{what}");
         }
         assert_eq!(
             refusal(program().args([option, "a\n"])),
-            "PORT 'a\\x0a' is not a number from 0 to 65535"
+            "invalid PORT 'a\\x0a' (expected a number from 0 to 65535)"
         );
     }
 }

@@ -1,30 +1,40 @@
 //! Counts, the report and the messages, as the library gives them.
 
-use network_connections::counts::{Counts, Key, SUM, State, Subject};
-use network_connections::message::{self, File, Reader, Reason, Told};
-use network_connections::options::{Problem, Usage};
-use network_connections::packed::pack;
-use network_connections::report::{self, Format, Origin};
-use network_connections::row::HEAD;
-use network_connections::rows::Line;
-use network_connections::table::Table;
-use network_connections::text::Text;
+use std::str;
+
+use network_connections::cli::audience::Audience;
+use network_connections::cli::failure::{Failure, Reason, Resource, Suffix};
+use network_connections::cli::request::{Plan, Queries};
+use network_connections::cli::usage_error::{Problem, UsageError};
+use network_connections::kernel::errno::Errno;
+use network_connections::kernel::proc_file::{ProcFile, SOCKET_TABLES, is_optional};
+use network_connections::kernel::socket_row::HEAD_LENGTH;
+use network_connections::kernel::table_reader::MalformedLine;
+use network_connections::model::counts::Counts;
+use network_connections::model::key::Key;
+use network_connections::model::schema::Subject;
+use network_connections::model::socket::{SocketTable, State};
+use network_connections::output::format::Origin;
+use network_connections::output::formats;
+use network_connections::text::buffer::TextBuffer;
 use proptest::prelude::*;
 
 use crate::program::numbers;
+use crate::read::text;
 
 fn json(counts: &Counts) -> String {
-    let mut text = Text::new();
-    report::compose(Format::DEFAULT, counts, &Origin::default(), &mut text);
-    String::from_utf8(text.complete().unwrap().to_vec()).unwrap()
+    text(|text| formats::DEFAULT.compose(counts, &Origin::default(), text)).0
 }
 
-/// The message that `tell` composes, and the exit status that comes with it.
-fn told(tell: impl FnOnce(&mut Text) -> Told) -> (String, u8) {
-    let mut text = Text::new();
-    text.push(b"what there was before");
-    let Told { exit_status } = tell(&mut text);
-    (String::from_utf8(text.complete().unwrap().to_vec()).unwrap(), exit_status)
+/// The message for a failure in this directory, and the exit status.
+fn failure(directory: &[u8], resource: Resource, reason: Reason, head: &[u8]) -> (String, u8) {
+    let mut queries = Queries::new();
+    let plan = Plan { procfs: directory, output: Some(directory), ..Plan::new(&mut queries) };
+    let failure = Failure { resource, reason };
+    text(|text| {
+        text.push(b"what there was before");
+        failure.compose(&plan, head, Audience::Person, text)
+    })
 }
 
 /// Every state, in the order of the report.
@@ -32,7 +42,7 @@ fn states() -> Vec<State> {
     let mut states = State::BY_NUMBER.to_vec();
     states.sort_by_key(|&state| state as usize);
     states.dedup();
-    assert_eq!(states.len(), State::NUMBER);
+    assert_eq!(states.len(), State::COUNT);
     states
 }
 
@@ -63,27 +73,30 @@ fn states_have_the_kernels_numbers() {
 #[test]
 fn a_table_that_every_system_has_is_read_last() {
     // A process that ends between two reads has none of its files any more, and that must be noticed.
-    assert!(!Table::SOCKETS[3].is_optional());
-    let mut tables: Vec<usize> = Table::SOCKETS.iter().map(|&table| table as usize).collect();
+    assert!(!is_optional(SOCKET_TABLES[3].0));
+    let mut tables: Vec<usize> = SOCKET_TABLES.iter().map(|(table, _)| table.group()).collect();
     tables.sort();
     assert_eq!(tables, [0, 1, 2, 3], "each once");
-    assert_eq!(Table::CONNTRACK, [Table::Conntrack]);
-    assert!(!Table::Conntrack.is_optional());
+    for (table, file) in SOCKET_TABLES {
+        let name = str::from_utf8(file.name()).unwrap().trim_start_matches("/net/");
+        let group = str::from_utf8(table.name()).unwrap();
+        assert_eq!(name.trim_end_matches('6'), &group[..3]);
+        assert_eq!(name.ends_with('6'), group.ends_with('6'));
+    }
 }
 
 #[test]
 fn every_counter_is_reported_in_its_groups_and_nowhere_else() {
-    for &table in Table::SOCKETS {
+    for &table in SocketTable::ALL {
         for state in states() {
             let name = String::from_utf8_lossy(State::NAMES.get(state as usize));
-            let mut counts = Counts::NONE;
-            counts.add(table as usize, state as usize, 7);
+            let mut counts = Counts::ZERO;
+            counts.add(table.group(), state as usize, 7);
             let (group, sum) = match table {
-                Table::Tcp4 => ("tcp4", "tcp"),
-                Table::Tcp6 => ("tcp6", "tcp"),
-                Table::Udp4 => ("udp4", "udp"),
-                Table::Udp6 => ("udp6", "udp"),
-                Table::Conntrack => panic!("{table:?} is not of sockets"),
+                SocketTable::Tcp4 => ("tcp4", "tcp"),
+                SocketTable::Tcp6 => ("tcp6", "tcp"),
+                SocketTable::Udp4 => ("udp4", "udp"),
+                SocketTable::Udp6 => ("udp6", "udp"),
             };
             let expected = [group, sum, "all"].map(|group| (format!("{group}.{name}"), 7));
             let mut reported = numbers(&json(&counts));
@@ -96,10 +109,10 @@ fn every_counter_is_reported_in_its_groups_and_nowhere_else() {
 
 /// The highest counts there can be.
 fn most() -> Counts {
-    let mut counts = Counts::NONE;
-    for &table in Table::SOCKETS {
+    let mut counts = Counts::ZERO;
+    for &table in SocketTable::ALL {
         for state in states() {
-            counts.add(table as usize, state as usize, u32::MAX);
+            counts.add(table.group(), state as usize, u32::MAX);
         }
     }
     counts
@@ -116,13 +129,13 @@ proptest! {
     #[test]
     fn counters_and_sums_saturate(
         added in prop::collection::vec(
-            (prop::sample::select(Table::SOCKETS), prop::sample::select(states()), any::<u32>()),
+            (prop::sample::select(SocketTable::ALL), prop::sample::select(states()), any::<u32>()),
             0..50,
         ),
     ) {
-        let mut counts = Counts::NONE;
+        let mut counts = Counts::ZERO;
         for &(table, state, sockets) in &added {
-            counts.add(table as usize, state as usize, sockets);
+            counts.add(table.group(), state as usize, sockets);
         }
         let groups = [
             ("tcp4", 0..=0),
@@ -142,89 +155,127 @@ proptest! {
                 sum.min(u32::MAX.into()) as u32
             };
             for state in states() {
-                prop_assert_eq!(counts.count(place, state as usize), number(&|it| it == state));
+                prop_assert_eq!(counts.cell(place, state as usize), number(&|it| it == state));
                 let key = format!("{name}.{}", String::from_utf8_lossy(State::NAMES.get(state as usize)));
-                let key = Key::parse(&Subject::SOCKETS, key.as_bytes()).unwrap();
+                let key = Key::parse(Subject::Sockets, key.as_bytes()).unwrap();
                 prop_assert_eq!(counts.number(key), number(&|it| it == state));
             }
-            let key = Key::parse(&Subject::SOCKETS, name.as_bytes()).unwrap();
+            let key = Key::parse(Subject::Sockets, name.as_bytes()).unwrap();
             prop_assert_eq!(counts.number(key), number(&|_| true));
-            prop_assert_eq!(counts.count(place, SUM), number(&|_| true));
+            prop_assert_eq!(counts.total(place), number(&|_| true));
         }
-        counts.clear(false);
-        prop_assert_eq!(counts, Counts::NONE);
+        counts.reset(Subject::Sockets);
+        prop_assert_eq!(counts, Counts::ZERO);
     }
 }
 
 #[test]
 fn messages_name_what_and_where() {
-    let file = File { directory: b"/proc", path: b"/net/tcp" };
-    let cases = [
+    let table = Resource::ProcFile(ProcFile::Tcp);
+    let line = |number, head: &[u8]| {
+        Reason::MalformedLine(MalformedLine { number, head_length: head.len() as u8 })
+    };
+    let unprintable = b"\x1b[2J\0\t\\\x7f\xff~";
+    type Case<'a> = (&'a [u8], Resource, Reason, &'a [u8], &'a str);
+    let cases: [Case; 10] = [
+        (b"/proc", table, Reason::Errno(Errno::ACCES), b"", "/proc/net/tcp: Permission denied"),
+        (b"/proc", table, Reason::Errno(Errno(132)), b"", "/proc/net/tcp: Unknown error 132"),
         (
-            file,
-            Reason::words(pack!("Permission denied")),
-            "network-connections: /proc/net/tcp: Permission denied\n",
-        ),
-        (file, Reason::number(132), "network-connections: /proc/net/tcp: Unknown error 132\n"),
-        (
-            File::STANDARD_OUTPUT,
-            Reason::words(pack!("No space left on device")),
-            "network-connections: standard output: No space left on device\n",
-        ),
-        (
-            file,
-            Reason::not_a_row(Line { number: 12, head: b"   0: 01" }),
-            "network-connections: /proc/net/tcp: line 12 is not a row of this table: '   0: 01'\n",
+            b"/proc",
+            Resource::StandardOutput,
+            Reason::Errno(Errno::NOSPC),
+            b"",
+            "standard output: No space left on device",
         ),
         (
-            file,
-            Reason::not_a_row(Line { number: u32::MAX, head: b"\x1b[2J\0\t\\\x7f\xff~" }),
-            "network-connections: /proc/net/tcp: line 4294967295 is not a row of this table: \
-             '\\x1b[2J\\x00\\x09\\x5c\\x7f\\xff~'\n",
+            b"/proc",
+            table,
+            line(12, b"   0: 01"),
+            b"   0: 01",
+            "/proc/net/tcp: line 12 is not a row of this table: '   0: 01'",
         ),
         (
-            File { directory: b"/a\nb", path: b"/net/udp6" },
-            Reason::words(pack!("Is a directory")),
-            "network-connections: /a\\x0ab/net/udp6: Is a directory\n",
+            b"/proc",
+            table,
+            line(u32::MAX, unprintable),
+            unprintable,
+            "/proc/net/tcp: line 4294967295 is not a row of this table: \
+             '\\x1b[2J\\x00\\x09\\x5c\\x7f\\xff~'",
+        ),
+        (
+            b"/a\nb",
+            Resource::ProcFile(ProcFile::Udp6),
+            Reason::Errno(Errno::ISDIR),
+            b"",
+            "/a\\x0ab/net/udp6: Is a directory",
+        ),
+        (
+            b"/x",
+            Resource::OwnProcFile(ProcFile::ConntrackMax),
+            Reason::Errno(Errno::INVAL),
+            b"",
+            "/proc/sys/net/netfilter/nf_conntrack_max: Invalid argument",
+        ),
+        (b"/f", Resource::OutputFile, Reason::NotARegularFile, b"", "/f: Not a regular file"),
+        (
+            b"/f",
+            Resource::TemporaryFile(Suffix::New),
+            Reason::Errno(Errno::EXIST),
+            b"",
+            "/f.new: File exists",
+        ),
+        (
+            b"/x",
+            Resource::IntervalTimer,
+            Reason::Errno(Errno::MFILE),
+            b"",
+            "interval timer: Too many open files",
         ),
     ];
-    for (file, reason, expected) in cases {
-        let told = told(|text| message::failure(&file, &reason, Reader::Person, text));
-        assert_eq!(told, (expected.into(), 1), "{reason:?}");
+    for (directory, resource, reason, head, expected) in cases {
+        let expected = format!("network-connections: {expected}\n");
+        assert_eq!(failure(directory, resource, reason, head), (expected, 1), "{reason:?}");
     }
 }
 
 #[test]
 fn usage_errors_have_exit_status_2_and_a_hint() {
-    let cases: [(Problem, &[u8], &str); 16] = [
+    let cases: [(Problem, &[u8], &str); 18] = [
         (Problem::UnknownOption, b"\n", "unknown option '-\\x0a'"),
         (Problem::UnknownOption, b"-", "unknown option '--'"),
         (Problem::UnwantedValue, b"-all", "option '--all' takes no value"),
         (Problem::MissingValue, b"i", "option '-i' needs a value"),
         (Problem::TooMany, b"-query", "too many of option '--query'"),
         (Problem::SecondPath, b"b", "more than one PATH: 'b'"),
-        (Problem::Empty, b"FILE", "FILE is empty"),
-        (Problem::NotAPort, b"x", "PORT 'x' is not a number from 0 to 65535"),
-        (Problem::NotAFormat, b"x", "FORMAT 'x' is none of json ndjson prometheus influx collectd"),
-        (Problem::NotAKey, b"x", "KEY 'x' is neither GROUP nor GROUP.STATE"),
-        (Problem::NetlinkConntrack, b"", "--conntrack is not for --source netlink"),
-        (Problem::NotAThreshold, b"x", "'x' is not KEY=RANGE"),
+        (Problem::EmptyPath, b"", "PATH is empty"),
+        (Problem::EmptyFile, b"", "FILE is empty"),
+        (Problem::InvalidPort, b"x", "invalid PORT 'x' (expected a number from 0 to 65535)"),
+        (Problem::InvalidSource, b"x", "invalid SOURCE 'x' (expected proc, netlink or auto)"),
         (
-            Problem::NotARange,
-            b"2:1",
-            "RANGE '2:1' is not [@][START:][END] of whole numbers in order",
+            Problem::InvalidFormat,
+            b"x",
+            "invalid FORMAT 'x' (expected one of json ndjson prometheus influx collectd)",
         ),
-        (Problem::NotAnInterval, b"0", "SECONDS '0' is not a number from 1 to 86400"),
+        (Problem::InvalidKey, b"x", "invalid KEY 'x' (expected GROUP or GROUP.STATE)"),
+        (Problem::ConntrackWithNetlink, b"", "--source netlink can't count with --conntrack"),
+        (Problem::InvalidThreshold, b"x", "invalid threshold 'x' (expected KEY=RANGE)"),
+        (
+            Problem::InvalidRange,
+            b"2:1",
+            "invalid RANGE '2:1' (expected [@][START:][END], whole numbers in order)",
+        ),
+        (Problem::InvalidInterval, b"0", "invalid SECONDS '0' (expected a number from 1 to 86400)"),
         (
             Problem::Conflict,
             b"",
             "only one of --format, --query and --warning/--critical may be used",
         ),
-        (Problem::Empty, b"a|\"", "a\\x7c\\x22 is empty"),
+        (Problem::SecondPath, b"a|\"", "more than one PATH: 'a\\x7c\\x22'"),
     ];
-    for (problem, word, what) in cases {
+    for (problem, argument, what) in cases {
         let expected = format!("network-connections: {what}; see 'network-connections --help'\n");
-        let told = told(|text| message::usage(Usage { problem, word }, Reader::Person, text));
+        let error = UsageError { problem, argument };
+        let told = text(|text| error.compose(Audience::Person, text));
         assert_eq!(told, (expected, 2), "{problem:?}");
     }
 }
@@ -232,20 +283,19 @@ fn usage_errors_have_exit_status_2_and_a_hint() {
 #[test]
 fn the_longest_message_fits_and_has_its_end() {
     let path = [b'\n'; 5000];
-    let file = File { directory: &path, path: b"/net/tcp6" };
-    let line = Line { number: u32::MAX, head: &[0xff; HEAD] };
+    let line = MalformedLine { number: u32::MAX, head_length: HEAD_LENGTH as u8 };
+    let (table, reason) = (Resource::ProcFile(ProcFile::Tcp6), Reason::MalformedLine(line));
     let quoted = "\\x0a".repeat(1024) + "...";
-    let head = "\\xff".repeat(HEAD);
-    let (message, _) =
-        told(|text| message::failure(&file, &Reason::not_a_row(line), Reader::Person, text));
+    let head = "\\xff".repeat(HEAD_LENGTH);
+    let (message, _) = failure(&path, table, reason, &[0xff; HEAD_LENGTH]);
     assert_eq!(
         message,
         format!(
             "network-connections: {quoted}/net/tcp6: line 4294967295 is not a row of this table: '{head}'\n"
         ),
     );
-    let usage = Usage { problem: Problem::SecondPath, word: &path };
-    let (message, _) = told(|text| message::usage(usage, Reader::Person, text));
+    let error = UsageError { problem: Problem::SecondPath, argument: &path };
+    let (message, _) = text(|text| error.compose(Audience::Person, text));
     assert_eq!(
         message,
         format!(
@@ -256,7 +306,8 @@ fn the_longest_message_fits_and_has_its_end() {
 
 #[test]
 fn a_text_that_is_cut_is_not_complete() {
-    let mut text = Text::new();
+    let mut bytes = [0; 40];
+    let mut text = TextBuffer::new(&mut bytes);
     text.push(b"as much as there is room for");
     assert_eq!(text.complete(), Some(&b"as much as there is room for"[..]));
     text.push(&[b'x'; 1 << 20]);
@@ -270,13 +321,15 @@ fn a_text_that_is_cut_is_not_complete() {
 
 #[test]
 fn a_monitor_has_its_own_beginning_and_status() {
-    let file = File { directory: b"/proc", path: b"/net/tcp" };
-    let tell = |text: &mut Text| message::failure(&file, &Reason::number(7), Reader::Monitor, text);
-    let line = "NETWORK-CONNECTIONS UNKNOWN - /proc/net/tcp: Unknown error 7\n";
-    assert_eq!(told(tell), (line.into(), 3));
-    let usage = Usage { problem: Problem::NotAKey, word: b"x" };
-    let (line, status) = told(|text| message::usage(usage, Reader::Monitor, text));
-    assert!(line.starts_with("NETWORK-CONNECTIONS UNKNOWN - KEY 'x' is"), "{line}");
+    let mut queries = Queries::new();
+    let plan = Plan::new(&mut queries);
+    let failure =
+        Failure { resource: Resource::ProcFile(ProcFile::Tcp), reason: Reason::Errno(Errno(97)) };
+    let line = "NETWORK-CONNECTIONS UNKNOWN - /proc/net/tcp: Unknown error 97\n";
+    assert_eq!(text(|text| failure.compose(&plan, b"", Audience::Monitor, text)), (line.into(), 3));
+    let error = UsageError { problem: Problem::InvalidKey, argument: b"x" };
+    let (line, status) = text(|text| error.compose(Audience::Monitor, text));
+    assert!(line.starts_with("NETWORK-CONNECTIONS UNKNOWN - invalid KEY 'x' ("), "{line}");
     assert_eq!(status, 3);
 }
 
@@ -285,9 +338,7 @@ fn the_longest_report_of_every_format_fits() {
     let counts = most();
     // The longest name that Linux gives a host, all of it escaped.
     let origin = Origin { host: &[b'|'; 64], interval: b"86400.000" };
-    for format in Format::ALL {
-        let mut text = Text::new();
-        report::compose(format, &counts, &origin, &mut text);
-        assert!(text.complete().is_some(), "{format:?}");
+    for format in formats::ALL {
+        text(|text| format.compose(&counts, &origin, text));
     }
 }

@@ -1,11 +1,10 @@
 //! The parser: cases by hand, then whatever proptest thinks of, against the oracle.
 
-use network_connections::counts::State;
-use network_connections::row::HEAD;
-use network_connections::rows::{Buffer, Line, Rows};
-use network_connections::swar::WORD;
-use network_connections::table::Family::{self, Inet, Inet6};
-use network_connections::table::Table;
+use network_connections::bytes::swar::WORD_SIZE;
+use network_connections::kernel::socket_row::HEAD_LENGTH;
+use network_connections::kernel::table_reader::{ReadBuffer, TableReader};
+use network_connections::model::socket::Family::{self, Inet, Inet6};
+use network_connections::model::socket::State;
 use proptest::prelude::*;
 
 use crate::oracle::{self, Socket};
@@ -104,10 +103,10 @@ fn rows_are_sockets() {
             false,
         ),
     ];
-    for (name, row, state, remote_is_zero) in cases {
+    for (name, row, state, has_no_remote) in cases {
         let sockets = line(Inet, row).unwrap();
-        let seen = sockets.iter().map(|socket| (socket.state, socket.remote_is_zero));
-        assert_eq!(seen.collect::<Vec<_>>(), [(state, remote_is_zero)], "{name}");
+        let seen = sockets.iter().map(|socket| (socket.state, socket.has_no_remote));
+        assert_eq!(seen.collect::<Vec<_>>(), [(state, has_no_remote)], "{name}");
     }
 }
 
@@ -121,9 +120,9 @@ fn ipv6_rows_are_sockets() {
         ("only the last digit isn't zero", last.as_str(), State::Established, false),
         ("only the first digit isn't zero", first.as_str(), State::Established, false),
     ];
-    for (name, remote, state, remote_is_zero) in cases {
+    for (name, remote, state, has_no_remote) in cases {
         let row = format!("2147483647: {SELF}:1F90 {remote}:C001 01 00000000:00000000");
-        let socket = Socket { state, remote_is_zero, local_port: 0x1F90, remote_port: 0xC001 };
+        let socket = Socket { state, has_no_remote, local_port: 0x1F90, remote_port: 0xC001 };
         assert_eq!(line(Inet6, &row), Ok(vec![socket]), "{name}");
     }
 }
@@ -186,11 +185,11 @@ fn other_lines_are_errors() {
 #[test]
 fn an_error_shows_the_start_of_the_line_and_its_number() {
     let row = b"   0: 0100007F:1F90 0200007F:C001 01 \n";
-    let long = [b'x'; 2 * HEAD];
-    let start = long[..HEAD].to_vec();
+    let long = [b'x'; 2 * HEAD_LENGTH];
+    let start = long[..HEAD_LENGTH].to_vec();
     assert_eq!(sockets(Inet, [HEADER, row, row, &long, b"\n", row]), Err((4, start.clone())));
     assert_eq!(sockets(Inet, [HEADER, row, row, &long]), Err((4, start)), "a last line");
-    let blanks = format!("{:HEAD$}", "");
+    let blanks = format!("{:HEAD_LENGTH$}", "");
     let row = format!("{blanks}0: 0100007F:1F90 0200007F:C001 01");
     assert_eq!(line(Inet, &row), Err((2, blanks.into())), "wider than any row");
 }
@@ -199,7 +198,7 @@ fn an_error_shows_the_start_of_the_line_and_its_number() {
 fn the_last_line_needs_no_newline() {
     let socket = Socket {
         state: State::Established,
-        remote_is_zero: false,
+        has_no_remote: false,
         local_port: 0x1F90,
         remote_port: 0xC001,
     };
@@ -247,23 +246,23 @@ fn lines_may_be_of_any_length() {
 
 #[test]
 fn what_is_no_row_is_told_before_its_end() {
-    let mut buffer = Buffer::<{ LEAST + 64 / WORD }>::NEW;
-    let mut rows = Rows::new(&mut buffer, Table::Tcp4);
+    let mut buffer = ReadBuffer::<{ LEAST + 64 / WORD_SIZE }>::ZERO;
+    let mut rows = TableReader::socket_table(&mut buffer);
     let mut reads = 0;
     let line = loop {
         reads += 1;
         assert!(reads < 5, "this line has no end");
-        let room = rows.room();
+        let room = rows.spare_mut();
         room.fill(b'x');
         if reads == 1 {
             room[0] = b'\n';
         }
         let read = room.len();
-        if let Err(line) = rows.take(read, |_| panic!("a socket")) {
+        if let Err(line) = rows.consume_sockets(read, Inet, |_| panic!("a socket")) {
             break line;
         }
     };
-    assert_eq!(line, Line { number: 2, head: &[b'x'; HEAD] });
+    assert_eq!((line.number, buffer.head(line)), (2, &[b'x'; HEAD_LENGTH][..]));
 }
 
 #[test]

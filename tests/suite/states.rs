@@ -12,7 +12,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use network_connections::table::Family;
+use network_connections::model::socket::Family;
 
 use crate::oracle;
 use crate::program::{

@@ -19,39 +19,46 @@ use std::time::{Duration, Instant};
 use crate::filter::{self, NUMBER, argument, end, load, unless};
 use crate::program::{before_exec, program, program_file, skipped};
 
-/// The program's system calls. One that other architectures have another for goes by its name on x86_64
-/// (src/bin/network-connections/system.rs has why).
+/// The program's system calls. One that other architectures or C libraries have another for goes by its name on
+/// x86_64, with musl.
 pub const NUMBERS: &[(&str, libc::c_long)] = &[
+    #[cfg(target_arch = "x86_64")]
+    ("arch_prctl", libc::SYS_arch_prctl),
     ("close", libc::SYS_close),
     ("exit_group", libc::SYS_exit_group),
     ("flock", libc::SYS_flock),
     ("getpid", libc::SYS_getpid),
+    #[cfg(target_arch = "x86_64")]
+    ("lstat", libc::SYS_lstat),
     #[cfg(target_pointer_width = "64")]
-    ("nanosleep", libc::SYS_nanosleep),
+    ("lstat", libc::SYS_newfstatat),
     #[cfg(target_pointer_width = "32")]
-    ("nanosleep", libc::SYS_poll),
-    #[cfg(target_pointer_width = "64")]
-    ("newfstatat", libc::SYS_newfstatat),
-    #[cfg(target_pointer_width = "32")]
-    ("newfstatat", libc::SYS_fstatat64),
+    ("lstat", libc::SYS_fstatat64),
+    ("lstat", libc::SYS_statx),
     ("openat", libc::SYS_openat),
+    #[cfg(not(any(target_arch = "aarch64", target_arch = "riscv64")))]
+    ("poll", libc::SYS_poll),
+    ("poll", libc::SYS_ppoll),
     ("read", libc::SYS_read),
     ("readlinkat", libc::SYS_readlinkat),
     ("recvfrom", libc::SYS_recvfrom),
     #[cfg(not(target_arch = "riscv64"))]
     ("renameat", libc::SYS_renameat),
-    #[cfg(target_arch = "riscv64")]
     ("renameat", libc::SYS_renameat2),
     ("rt_sigaction", libc::SYS_rt_sigaction),
     ("rt_sigprocmask", libc::SYS_rt_sigprocmask),
-    ("rt_sigtimedwait", libc::SYS_rt_sigtimedwait),
+    ("set_tid_address", libc::SYS_set_tid_address),
     ("setitimer", libc::SYS_setitimer),
+    ("signalfd4", libc::SYS_signalfd4),
     ("socket", libc::SYS_socket),
     ("umask", libc::SYS_umask),
     ("uname", libc::SYS_uname),
     ("unlinkat", libc::SYS_unlinkat),
     ("write", libc::SYS_write),
 ];
+
+/// What messages call the timer of `--interval`.
+pub const TIMER: &str = "interval timer";
 
 /// Longer than this no run takes, whatever fails.
 const DEADLINE: Duration = Duration::from_secs(50);
@@ -302,8 +309,13 @@ impl Supervisor {
         if errno.is_some() {
             self.opened = None;
         }
-        // (The descriptor is one no more, whatever close says, unless it is called again.)
-        if name == "close" && errno != Some(libc::EINTR) {
+        // (It is used when other files have been opened. The kernel gives the lowest number that is free.)
+        if name == "signalfd4" && errno.is_none() {
+            let descriptor = (0..).find(|descriptor| !self.files.contains_key(descriptor));
+            self.files.insert(descriptor.unwrap(), TIMER.into());
+        }
+        // (The descriptor is one no more, whatever close says.)
+        if name == "close" {
             self.files.remove(&data.args[0]);
         }
         self.calls.push(Answered { name, file: call.file, errno });
@@ -313,8 +325,12 @@ impl Supervisor {
     /// What a call is about.
     fn file(&mut self, name: &str, data: &libc::seccomp_data) -> String {
         match name {
-            "openat" | "newfstatat" | "readlinkat" | "renameat" | "unlinkat" => {
-                let file = self.process.string(data.args[1]);
+            "openat" | "lstat" | "readlinkat" | "renameat" | "unlinkat" => {
+                #[cfg(target_arch = "x86_64")]
+                let place = usize::from(libc::c_long::from(data.nr) != libc::SYS_lstat);
+                #[cfg(not(target_arch = "x86_64"))]
+                let place = 1;
+                let file = self.process.string(data.args[place]);
                 if name == "openat" {
                     self.opened = Some(file.clone());
                 }
@@ -324,6 +340,7 @@ impl Supervisor {
                 self.opened = Some("sock_diag".into());
                 "sock_diag".into()
             }
+            "rt_sigprocmask" | "setitimer" | "signalfd4" => TIMER.into(),
             "close" | "flock" | "read" | "recvfrom" | "write" => {
                 // Whether an open succeeds isn't known until what it gives is used.
                 let descriptor = data.args[0];

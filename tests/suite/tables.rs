@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use network_connections::counts::State;
-use network_connections::table::Family::{self, Inet, Inet6};
+use network_connections::model::socket::Family::{self, Inet, Inet6};
+use network_connections::model::socket::State;
 use proptest::prelude::*;
 
 use crate::conntrack;
@@ -44,7 +44,7 @@ proptest! {
         type Filter<'a> = &'a dyn Fn(&Socket) -> bool;
         let cases: [(&[&str], Filter); 3] = [
             (&["--all"], &|_| true),
-            (&[], &|socket| !socket.remote_is_zero),
+            (&[], &|socket| !socket.has_no_remote),
             (&["--all", "--remote-port", &port], &|socket| socket.remote_port.to_string() == port),
         ];
         for (options, filter) in cases {

@@ -1,158 +1,219 @@
 //! Prints how many network connections this system has, by protocol and TCP state.
 //!
-//! The part of the program that touches the system.
+//! This is the part of the program that asks the system. The library is the pure part.
 
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
-// As the compiler of the static programs for them is asked to build core, it may as well do this.
-#![cfg_attr(
-    all(any(target_arch = "mips", target_arch = "mips64"), target_feature = "crt-static"),
-    feature(asm_experimental_arch)
-)]
 
-mod errno;
+mod atomic_file;
+mod interval;
 mod netlink;
-mod output;
 mod procfs;
 #[allow(unsafe_code)]
 mod system;
 
-use network_connections::check;
-use network_connections::counts::Counts;
-use network_connections::diag::Request;
-use network_connections::message::{self, File, Reader, Told};
-use network_connections::options::{self, Command, Options, Source};
-use network_connections::report::{self, Format, Origin};
-use network_connections::rows;
-use network_connections::swar::WORD;
-use network_connections::text::Text;
+use network_connections::bytes::swar::WORD_SIZE;
+use network_connections::cli::audience::Audience;
+use network_connections::cli::failure::{Failure, LONGEST_MESSAGE, Reason, Resource};
+use network_connections::cli::options;
+use network_connections::cli::request::{
+    self, CommandLine, Plan, Presentation, Queries, Request, Source,
+};
+use network_connections::kernel::errno::Errno;
+use network_connections::kernel::table_reader::ReadBuffer;
+use network_connections::model::counts::Counts;
+use network_connections::model::key::Key;
+use network_connections::model::schema::Subject;
+use network_connections::output::format::{LONGEST_REPORT, Origin};
+use network_connections::output::{check, query};
+use network_connections::text::buffer::TextBuffer;
 
-use errno::Errno;
-use system::{Strings, SystemName, Ticks};
+use interval::{Event, IntervalTimer};
+use system::{CStrArray, Utsname};
 
-/// Where tables and datagrams are read to. Of a table the kernel hands out a page at most (fs/seq_file.c), so
-/// that for these it need be no larger, and a smaller one costs system calls. A datagram is never longer than
-/// the buffer that those before were read into, and the first never than 8 KiB (`netlink_dump` in
-/// net/netlink/af_netlink.c); with 32 KiB there are half as many, which is one percent faster.
-type Buffer = rows::Buffer<{ 16384 / WORD }>;
+/// Memory that tables and datagrams are read into.
+///
+/// A table would need no more than a page, which is the most that the kernel hands out at a time
+/// (fs/seq_file.c). A datagram is at most as long as the buffers before it, and the first at most 8 KiB
+/// (`netlink_dump` in net/netlink/af_netlink.c). With 32 KiB a dump takes half as many datagrams, and one
+/// percent less time.
+type Buffer = ReadBuffer<{ 16384 / WORD_SIZE }>;
 
-/// Where there is room for what is large.
+/// The longest text that the program composes.
+const LONGEST_TEXT: usize =
+    if LONGEST_REPORT > LONGEST_MESSAGE { LONGEST_REPORT } else { LONGEST_MESSAGE };
+
+/// Everything large, which the program keeps off the stack.
 struct Memory {
     buffer: Buffer,
-    request: Request,
     counts: Counts,
-    text: Text,
+    queries: Queries<'static>,
+    text: [u8; LONGEST_TEXT],
 }
 
 impl Memory {
-    const NEW: Memory = Memory {
-        buffer: Buffer::NEW,
-        request: Request::NEW,
-        counts: Counts::NONE,
-        text: Text::new(),
+    const ZERO: Memory = Memory {
+        buffer: Buffer::ZERO,
+        counts: Counts::ZERO,
+        queries: Queries::new(),
+        text: [0; LONGEST_TEXT],
     };
 }
 
-/// Runs the program on the arguments behind its name, and gives its exit status.
-fn main(arguments: Strings, environment: Strings, memory: &mut Memory) -> u8 {
-    let mut options = Options::default();
-    options.parse(arguments);
-    match run(&options, environment, memory) {
+/// Runs the program on the arguments after its name, and returns its exit status.
+fn main(arguments: CStrArray, environment: CStrArray, memory: &mut Memory) -> u8 {
+    let Memory { buffer, counts, queries, text } = memory;
+    let mut text = TextBuffer::new(text);
+    let mut plan = Plan::new(queries);
+    let CommandLine { audience, request } = request::parse(arguments, &mut plan);
+    let result = match request {
+        Ok(Request::Count) => count_and_report(&plan, environment, buffer, counts, &mut text),
+        Ok(Request::Help) => show(options::compose_help, audience, &mut text),
+        Ok(Request::Version) => show(options::compose_version, audience, &mut text),
+        Err(error) => {
+            let exit_status = error.compose(audience, &mut text);
+            print_message(audience, &text);
+            return exit_status;
+        }
+    };
+    match result {
         Ok(exit_status) => exit_status,
-        Err(Told { exit_status }) => {
-            let output = match options.reader() {
-                Reader::Person => system::STANDARD_ERROR,
-                Reader::Monitor => system::STANDARD_OUTPUT,
+        // Nobody reads the output any more, and nobody would read a message either.
+        Err(Failure {
+            resource: Resource::StandardOutput | Resource::TemporaryFile(_),
+            reason: Reason::Errno(Errno::PIPE),
+        }) => audience.exit_status(1),
+        Err(failure) => {
+            let head = match failure.reason {
+                Reason::MalformedLine(line) => buffer.head(line),
+                _ => b"",
             };
-            // If nobody takes the message, there is still the status.
-            let _ = system::write_all(output, memory.text.fitted());
+            let exit_status = failure.compose(&plan, head, audience, &mut text);
+            print_message(audience, &text);
             exit_status
         }
     }
 }
 
-fn run(options: &Options, environment: Strings, memory: &mut Memory) -> Result<u8, Told> {
-    let reader = options.reader();
-    let text = &mut memory.text;
-    match options.command {
-        Command::Count => return count(options, environment, memory),
-        Command::Help => options::help(text),
-        Command::Version => options::version(text),
-        Command::Wrong(usage) => return Err(message::usage(usage, reader, text)),
-    }
-    write(None, reader, text)?;
-    Ok(reader.exit_status(0))
+/// Prints the help or the version, and returns the exit status.
+fn show(
+    compose: fn(&mut TextBuffer),
+    audience: Audience,
+    text: &mut TextBuffer,
+) -> Result<u8, Failure> {
+    compose(text);
+    print(text)?;
+    Ok(audience.exit_status(0))
 }
 
-/// Counts the connections and shows the counts, once or until something ends it.
-fn count(options: &Options, environment: Strings, memory: &mut Memory) -> Result<u8, Told> {
-    let reader = options.reader();
-    let format = options.format.unwrap_or(Format::DEFAULT);
-    let mut system = SystemName::new();
-    let mut origin = Origin::default();
-    if format.has_origin {
-        origin = Origin {
-            host: environment.variable(b"COLLECTD_HOSTNAME").unwrap_or_else(|| system.get()[0]),
-            interval: options
-                .interval
-                .or_else(|| environment.variable(b"COLLECTD_INTERVAL"))
-                .unwrap_or(b"10"),
-        };
-    }
-    let Memory { buffer, request, counts, text } = memory;
-    let ticks = options.seconds().map(Ticks::start);
+/// Counts, and shows the counts, once or until a signal ends it. Returns the exit status.
+fn count_and_report(
+    plan: &Plan,
+    environment: CStrArray,
+    buffer: &mut Buffer,
+    counts: &mut Counts,
+    text: &mut TextBuffer,
+) -> Result<u8, Failure> {
+    let mut system_name = Utsname::new();
+    let origin = origin(plan, &environment, &mut system_name);
+    let timer_failed = |errno| failed(Resource::IntervalTimer, errno);
+    let timer = plan.seconds().map(IntervalTimer::start).transpose().map_err(timer_failed)?;
     loop {
-        let is_by_netlink = match options.source {
-            Source::Proc => false,
-            Source::Netlink => true,
-            Source::Auto => options.path.is_none() && !options.conntrack,
-        };
-        match is_by_netlink.then(|| netlink::count(options, buffer, request, counts)) {
-            Some(Ok(())) => {}
-            Some(Err(errno)) if options.source == Source::Netlink => {
-                return Err(errno.told(&File::NETLINK, reader, text));
-            }
-            _ => procfs::count(options, buffer, counts, text)?,
-        }
-        text.clear();
-        let mut exit_status = 0;
-        if options.check {
-            exit_status = check::compose(&options.asked, counts, text);
-        } else if options.query {
-            report::query(&options.asked, counts, text);
-        } else {
-            report::compose(format, counts, &origin, text);
-        }
-        write(options.output, reader, text)?;
-        let Some(ticks) = &ticks else { return Ok(exit_status) };
-        let signal = ticks.wait();
-        if signal != Ticks::SIGNAL {
-            return Ok(128 + signal as u8);
+        let exit_status = report_once(plan, &origin, buffer, counts, text)?;
+        let Some(timer) = &timer else { return Ok(exit_status) };
+        match timer.wait().map_err(timer_failed)? {
+            Event::Tick => {}
+            // The status by which a shell reports the signal.
+            Event::Signal(signal) => return Ok(128 + signal as u8),
         }
     }
 }
 
-/// Writes the text to a file, or to standard output.
-fn write(name: Option<&[u8]>, reader: Reader, text: &mut Text) -> Result<(), Told> {
-    let mut file = match name {
-        Some(name) => File { directory: name, path: b"" },
-        None => File::STANDARD_OUTPUT,
-    };
-    let written = match (text.complete(), name) {
-        (None, _) => Err(Errno::TOO_LONG),
-        (Some(text), None) => system::write_all(system::STANDARD_OUTPUT, text),
-        (Some(text), Some(name)) => output::replace(name, text).map_err(|(suffix, errno)| {
-            file.path = suffix;
-            errno
-        }),
-    };
-    match written {
-        Ok(()) => Ok(()),
-        Err(Errno::READER_GONE) => {
-            text.clear();
-            Err(Told { exit_status: reader.exit_status(1) })
-        }
-        Err(errno) => Err(errno.told(&file, reader, text)),
+/// Counts, and shows the counts. Returns the exit status.
+// Inlined in the loop, the addresses of all it uses would be computed before the loop and kept on the stack: 400
+// bytes on MIPS.
+#[inline(never)]
+fn report_once(
+    plan: &Plan,
+    origin: &Origin,
+    buffer: &mut Buffer,
+    counts: &mut Counts,
+    text: &mut TextBuffer,
+) -> Result<u8, Failure> {
+    count(plan, buffer, counts)?;
+    text.clear();
+    let exit_status = compose(plan, counts, origin, text);
+    match plan.output {
+        None => print(text)?,
+        Some(path) => atomic_file::replace(path, text)?,
     }
+    Ok(exit_status)
+}
+
+/// Counts what the plan says.
+fn count(plan: &Plan, buffer: &mut Buffer, counts: &mut Counts) -> Result<(), Failure> {
+    if plan.subject == Subject::Connections {
+        procfs::count_connections(plan.procfs, &plan.filter, buffer, counts)?;
+        let is_fill_needed = plan.queries.iter().any(|query| matches!(query.key, Key::Table(_)));
+        counts.table_fill = match procfs::read_table_fill(plan.procfs, buffer) {
+            Err(failure) if is_fill_needed => return Err(failure),
+            fill => fill.ok(),
+        };
+        return Ok(());
+    }
+    if plan.source != Source::Proc {
+        match netlink::count_sockets(&plan.filter, buffer, counts) {
+            Err(errno) if plan.source == Source::Netlink => {
+                return Err(failed(Resource::SockDiag, errno));
+            }
+            Ok(()) => return Ok(()),
+            // Silently fall back to procfs.
+            Err(_) => {}
+        }
+    }
+    procfs::count_sockets(plan.procfs, &plan.filter, buffer, counts)
+}
+
+/// Composes the counts as the plan says, and returns the exit status.
+fn compose(plan: &Plan, counts: &Counts, origin: &Origin, text: &mut TextBuffer) -> u8 {
+    match plan.presentation {
+        Presentation::Report(format) => format.compose(counts, origin, text),
+        Presentation::Query => query::compose(plan.queries, counts, text),
+        Presentation::Check => return check::compose(plan.queries, counts, text) as u8,
+    }
+    0
+}
+
+/// Returns where and how often the counts are taken, if the format tells.
+fn origin<'a>(plan: &'a Plan, environment: &CStrArray, system_name: &'a mut Utsname) -> Origin<'a> {
+    match plan.presentation {
+        Presentation::Report(format) if format.has_origin => {}
+        _ => return Origin::default(),
+    }
+    let host = environment.variable(b"COLLECTD_HOSTNAME");
+    let interval = plan.interval.or_else(|| environment.variable(b"COLLECTD_INTERVAL"));
+    Origin { host: host.unwrap_or_else(|| system_name.host()), interval: interval.unwrap_or(b"10") }
+}
+
+/// Prints a text on standard output.
+fn print(text: &TextBuffer) -> Result<(), Failure> {
+    let complete = text.complete().ok_or(Errno::MSGSIZE);
+    complete
+        .and_then(|text| system::write_all(system::STANDARD_OUTPUT, text))
+        .map_err(|errno| failed(Resource::StandardOutput, errno))
+}
+
+/// Prints a message where its audience reads it. If that fails, the exit status still tells of the error.
+fn print_message(audience: Audience, text: &TextBuffer) {
+    let descriptor = match audience {
+        Audience::Person => system::STANDARD_ERROR,
+        Audience::Monitor => system::STANDARD_OUTPUT,
+    };
+    let _ = system::write_all(descriptor, text.fitted());
+}
+
+/// Returns the failure of a system call.
+const fn failed(resource: Resource, errno: Errno) -> Failure {
+    Failure { resource, reason: Reason::Errno(errno) }
 }

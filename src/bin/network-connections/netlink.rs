@@ -1,47 +1,41 @@
-//! The sockets as sock_diag(7) has them.
+//! Counting by the kernel's dumps.
 
-use network_connections::counts::Counts;
-use network_connections::diag::{self, Dump, Request};
-use network_connections::options::Options;
+use network_connections::kernel::errno::Errno;
+use network_connections::kernel::sock_diag::{DumpKind, kernel_dump_is_reliable, parse_datagram};
+use network_connections::model::counts::Counts;
+use network_connections::model::filter::Filter;
+use network_connections::model::schema::Subject;
 
 use crate::Buffer;
-use crate::errno::Errno;
-use crate::system::{Open, SystemName};
+use crate::system::{Fd, Utsname};
 
-/// Whether the program has this source. On the architectures with the longest code it takes 1.5 KB, and doesn't
-/// fit in 20 KiB on MIPS and PowerPC; their routers have few sockets, and OpenWrt's kernels no inet_diag but as a
-/// package.
-const IS_BUILT: bool =
-    !cfg!(any(target_arch = "mips", target_arch = "mips64", target_arch = "powerpc"));
-
-/// Counts the sockets of this network namespace, from nothing.
+/// Counts the sockets of the program's own network namespace by sock_diag(7).
 ///
 /// # Errors
-/// When the kernel doesn't tell all of them.
-pub fn count(
-    options: &Options,
+/// If the kernel does not dump all of them, [`Errno::PROTONOSUPPORT`] if it can't do so reliably.
+pub fn count_sockets(
+    filter: &Filter,
     buffer: &mut Buffer,
-    request: &mut Request,
     counts: &mut Counts,
 ) -> Result<(), Errno> {
-    if !IS_BUILT || !diag::is_sound(SystemName::new().get()[1]) {
-        return Err(Errno::NOT_SUPPORTED);
+    let mut system_name = Utsname::new();
+    if !kernel_dump_is_reliable(system_name.release()) {
+        return Err(Errno::PROTONOSUPPORT);
     }
-    counts.clear(false);
-    let socket = Open::sock_diag()?;
-    for dump in Dump::ALL {
-        socket.send(request.ask(dump))?;
+    counts.reset(Subject::Sockets);
+    let socket = Fd::netlink(libc::NETLINK_SOCK_DIAG)?;
+    for &dump in DumpKind::ALL {
+        socket.send(dump.request().bytes())?;
         let mut is_last = false;
         while !is_last {
-            let buffer = buffer.bytes();
+            let buffer = buffer.bytes_mut();
             let length = socket.receive(buffer)?;
-            let datagram = buffer.get(..length).ok_or(Errno::TOO_LONG)?;
-            is_last = diag::take(datagram, dump, |table, socket| {
-                if options.select(&socket) {
-                    counts.add(table as usize, socket.state as usize, 1);
+            let datagram = buffer.get(..length).ok_or(Errno::MSGSIZE)?;
+            is_last = parse_datagram(datagram, dump, |table, socket| {
+                if filter.selects_socket(&socket) {
+                    counts.count_socket(table, &socket);
                 }
-            })
-            .map_err(|errno| Errno(errno as usize))?;
+            })?;
         }
     }
     Ok(())

@@ -1,138 +1,138 @@
-//! The connections as procfs has them.
+//! Counting by the tables in procfs.
 
-use network_connections::counts::Counts;
-use network_connections::decimal::natural;
-use network_connections::message::{self, File, Reason, Told};
-use network_connections::options::Options;
-use network_connections::packed::pack;
-use network_connections::rows::Rows;
-use network_connections::table::Table;
-use network_connections::text::Text;
-use network_connections::words::split_once;
+use network_connections::bytes::decimal::parse_decimal;
+use network_connections::bytes::split::split_once;
+use network_connections::cli::failure::{Failure, Reason, Resource};
+use network_connections::kernel::errno::Errno;
+use network_connections::kernel::file_path::FilePath;
+use network_connections::kernel::proc_file::{PROCFS, ProcFile, SOCKET_TABLES, is_optional};
+use network_connections::kernel::table_reader::TableReader;
+use network_connections::model::connection::TableFill;
+use network_connections::model::counts::Counts;
+use network_connections::model::filter::Filter;
+use network_connections::model::schema::Subject;
 
 use crate::Buffer;
-use crate::errno::Errno;
-use crate::system::{self, Open};
+use crate::system::{self, Fd};
 
-/// Counts the connections in the procfs directory that `options` name, from nothing. A failure is told in `text`.
+/// Counts the sockets in the tables of a procfs directory.
 ///
 /// # Errors
-/// When a table can't be read, or isn't one. Only one that [is optional](Table::is_optional) may be
-/// missing: it has no sockets. And when how full the table of tracked connections is isn't known, and is asked for.
-pub fn count(
-    options: &Options,
+/// If a table can't be read or is malformed. A missing table that is [optional](is_optional) has no sockets.
+pub fn count_sockets(
+    procfs: &[u8],
+    filter: &Filter,
     buffer: &mut Buffer,
     counts: &mut Counts,
-    text: &mut Text,
-) -> Result<(), Told> {
-    counts.clear(options.conntrack);
-    let tables = if options.conntrack { Table::CONNTRACK } else { Table::SOCKETS };
-    for &table in tables {
-        let file = File { directory: options.procfs(), path: table.file() };
-        let open = match Open::file(&file) {
-            Err(Errno::MISSING) if table.is_optional() => continue,
-            opened => opened.map_err(|errno| {
-                let hint = if options.conntrack { hint(options, errno) } else { None };
-                let reason = hint.unwrap_or_else(|| errno.reason());
-                message::failure(&file, &reason, options.reader(), text)
-            })?,
+) -> Result<(), Failure> {
+    counts.reset(Subject::Sockets);
+    for &(table, file) in SOCKET_TABLES {
+        let failed = |reason| Failure { resource: Resource::ProcFile(file), reason };
+        let failed_call = |errno| failed(Reason::Errno(errno));
+        let fd = match open(procfs, file) {
+            Err(Errno::NOENT) if is_optional(table) => continue,
+            opened => opened.map_err(failed_call)?,
         };
-        let mut rows = Rows::new(buffer, table);
+        let mut reader = TableReader::socket_table(buffer);
         loop {
-            let read = open.read(rows.room());
-            let read = read.map_err(|errno| errno.told(&file, options.reader(), text))?;
-            let taken = if table == Table::Conntrack {
-                rows.take_tracked(read, |tracked| {
-                    if options.select_tracked(&tracked) {
-                        let [state, status] = tracked.labels;
-                        counts.add(tracked.group.into(), state.into(), 1);
-                        counts.add(tracked.group.into(), status.into(), 1);
-                    }
-                })
-            } else {
-                rows.take(read, |socket| {
-                    if options.select(&socket) {
-                        counts.add(table as usize, socket.state as usize, 1);
-                    }
-                })
-            };
-            if let Err(line) = taken {
-                let reason = Reason::not_a_row(line);
-                return Err(message::failure(&file, &reason, options.reader(), text));
-            }
+            let read = fd.read(reader.spare_mut()).map_err(failed_call)?;
+            let consumed = reader.consume_sockets(read, table.family(), |socket| {
+                if filter.selects_socket(&socket) {
+                    counts.count_socket(table, &socket);
+                }
+            });
+            consumed.map_err(|line| failed(Reason::MalformedLine(line)))?;
             if read == 0 {
                 break;
             }
         }
     }
-    if options.conntrack {
-        fill(options, buffer, counts, text)?;
-    }
     Ok(())
 }
 
-/// How many connections are tracked in the network namespace of the process that reads it.
-const ENTRIES: &[u8] = b"/sys/net/netfilter/nf_conntrack_count";
-
-/// Why the table of tracked connections can't be opened, if there is something that can be done.
-fn hint(options: &Options, errno: Errno) -> Option<Reason<'static>> {
-    let is_tracking = || Open::file(&File { directory: b"/proc", path: ENTRIES }).is_ok();
-    Some(Reason::words(match errno {
-        Errno::DENIED => pack!("Permission denied (only root may read it)"),
-        Errno::MISSING if options.procfs() != b"/proc" => return None,
-        Errno::MISSING if is_tracking() => pack!("The kernel lacks CONFIG_NF_CONNTRACK_PROCFS"),
-        Errno::MISSING => {
-            pack!("No such file or directory (is nf_conntrack loaded? OpenWrt: kmod-nf-conntrack)")
-        }
-        _ => return None,
-    }))
-}
-
-/// Reads how full the table is. A process's directory doesn't have that: then what is in /proc holds, if this is
-/// of the same namespace.
+/// Counts the tracked connections in the table of a procfs directory.
 ///
 /// # Errors
-/// When it isn't known, and is asked for.
-fn fill(
-    options: &Options,
+/// If the table can't be read or is malformed.
+pub fn count_connections(
+    procfs: &[u8],
+    filter: &Filter,
     buffer: &mut Buffer,
     counts: &mut Counts,
-    text: &mut Text,
-) -> Result<(), Told> {
-    let mut file = File { directory: options.procfs(), path: ENTRIES };
-    let mut entries = number(&file, buffer);
-    if entries.is_err() && is_own_namespace(file.directory, buffer) {
-        file.directory = b"/proc";
-        entries = number(&file, buffer);
-    }
-    let filled = entries.and_then(|entries| {
-        file.path = b"/sys/net/netfilter/nf_conntrack_max";
-        Ok((entries, number(&file, buffer)?))
-    });
-    match filled {
-        Ok((entries, limit)) => counts.fill(entries, limit),
-        Err(errno) => {
-            if options.asked.iter().any(|asked| asked.key.is_of_table()) {
-                return Err(errno.told(&file, options.reader(), text));
+) -> Result<(), Failure> {
+    counts.reset(Subject::Connections);
+    let failed = |reason| Failure { resource: Resource::ProcFile(ProcFile::Conntrack), reason };
+    let failed_call = |errno| failed(Reason::Errno(errno));
+    let fd = open(procfs, ProcFile::Conntrack)
+        .map_err(|errno| failed(explain_missing_conntrack(procfs, errno)))?;
+    let mut reader = TableReader::conntrack_table(buffer);
+    loop {
+        let read = fd.read(reader.spare_mut()).map_err(failed_call)?;
+        let consumed = reader.consume_connections(read, |row| {
+            if !filter.has_ports() || filter.selects_ports(row.original_ports()) {
+                counts.count_connection(row.connection);
             }
+        });
+        consumed.map_err(|line| failed(Reason::MalformedLine(line)))?;
+        if read == 0 {
+            return Ok(());
         }
     }
-    Ok(())
 }
 
-/// Whether a directory in procfs is that of a process in this one's network namespace.
+fn open(directory: &[u8], file: ProcFile) -> Result<Fd, Errno> {
+    Fd::open(&FilePath { directory, name: file.name() })
+}
+
+/// Returns why the table of tracked connections can't be opened, in terms of what an administrator can do.
+fn explain_missing_conntrack(procfs: &[u8], errno: Errno) -> Reason {
+    match errno {
+        Errno::ACCES => Reason::OnlyForRoot,
+        Errno::NOENT if procfs == PROCFS => match open(PROCFS, ProcFile::ConntrackCount) {
+            Ok(_) => Reason::NoConntrackTable,
+            Err(_) => Reason::NoConntrack,
+        },
+        errno => Reason::Errno(errno),
+    }
+}
+
+/// Reads how full the table of tracked connections is.
+///
+/// The directory of a process does not tell that. Then /proc does, if the process is in the program's own
+/// network namespace.
+///
+/// # Errors
+/// If a file can't be read or holds no number.
+pub fn read_table_fill(procfs: &[u8], buffer: &mut Buffer) -> Result<TableFill, Failure> {
+    let mut directory = procfs;
+    let mut resource: fn(ProcFile) -> Resource = Resource::ProcFile;
+    let mut entries = read_number(directory, ProcFile::ConntrackCount, buffer);
+    if entries.is_err() && is_own_namespace(procfs, buffer) {
+        (directory, resource) = (PROCFS, Resource::OwnProcFile);
+        entries = read_number(directory, ProcFile::ConntrackCount, buffer);
+    }
+    let failed = |file, errno| Failure { resource: resource(file), reason: Reason::Errno(errno) };
+    let limit = |buffer| read_number(directory, ProcFile::ConntrackMax, buffer);
+    Ok(TableFill {
+        entries: entries.map_err(|errno| failed(ProcFile::ConntrackCount, errno))?,
+        limit: limit(buffer).map_err(|errno| failed(ProcFile::ConntrackMax, errno))?,
+    })
+}
+
+/// Returns whether a directory in procfs is of a process in the program's own network namespace.
 fn is_own_namespace(directory: &[u8], buffer: &mut Buffer) -> bool {
-    let path = b"/ns/net";
-    let (one, other) = buffer.bytes().split_at_mut_checked(64).unwrap_or_default();
-    let one = system::read_link(&File { directory, path }, one);
-    one.is_ok() && one == system::read_link(&File { directory: b"/proc/self", path }, other)
+    // The links read "net:[4026531840]".
+    const LONGEST_LINK: usize = 64;
+    let own = FilePath { directory: b"/proc/self", name: ProcFile::NetworkNamespace.name() };
+    let (a, b) = buffer.bytes_mut().split_at_mut_checked(LONGEST_LINK).unwrap_or_default();
+    let namespace = system::read_link(&FilePath { directory, ..own }, a);
+    namespace.is_ok() && namespace == system::read_link(&own, b)
 }
 
-/// The number that a file has.
-#[inline(never)]
-fn number(file: &File, buffer: &mut Buffer) -> Result<u32, Errno> {
-    let bytes = buffer.bytes();
-    let read = Open::file(file)?.read(bytes)?;
+/// Reads a file that holds one number.
+fn read_number(directory: &[u8], file: ProcFile, buffer: &mut Buffer) -> Result<u32, Errno> {
+    let bytes = buffer.bytes_mut();
+    let read = open(directory, file)?.read(bytes)?;
     let (digits, _) = split_once(bytes.get(..read).unwrap_or_default(), b'\n');
-    natural(digits).map(|number| number as u32).ok_or(Errno::INVALID)
+    parse_decimal(digits).map(i32::unsigned_abs).ok_or(Errno::INVAL)
 }

@@ -1,0 +1,28 @@
+//! Splitting at a separator.
+
+/// Returns the bytes before the first separator, and the bytes after it if there is one.
+pub const fn split_once(text: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
+    let mut rest = text;
+    while let [byte, after @ ..] = rest {
+        if *byte == separator {
+            let (before, _) = text.split_at(text.len() - rest.len());
+            return (before, Some(after));
+        }
+        rest = after;
+    }
+    (text, None)
+}
+
+/// Returns the field with this index, from 0 on, or an empty one after the last.
+pub const fn nth_field(text: &[u8], separator: u8, index: usize) -> &[u8] {
+    let mut rest = text;
+    let mut skipped = 0;
+    while skipped < index {
+        rest = match split_once(rest, separator) {
+            (_, Some(after)) => after,
+            (_, None) => b"",
+        };
+        skipped += 1;
+    }
+    split_once(rest, separator).0
+}

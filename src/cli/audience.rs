@@ -1,0 +1,33 @@
+//! Who reads the messages.
+
+use crate::output::check::{self, Status};
+use crate::text::buffer::TextBuffer;
+
+/// Who reads the messages, and takes the exit status for what it means to them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Audience {
+    /// A person or a script.
+    #[default]
+    Person,
+    /// A monitoring system that runs the program as its plugin.
+    Monitor,
+}
+
+impl Audience {
+    /// Returns the exit status of a run that measured nothing: for a person this one.
+    pub fn exit_status(self, for_person: u8) -> u8 {
+        match self {
+            Audience::Person => for_person,
+            Audience::Monitor => Status::Unknown as u8,
+        }
+    }
+
+    /// Replaces the text by the start of a message.
+    pub fn begin(self, text: &mut TextBuffer) {
+        text.clear();
+        match self {
+            Audience::Person => text.push(concat!(env!("CARGO_PKG_NAME"), ": ").as_bytes()),
+            Audience::Monitor => check::begin(Status::Unknown, text),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What can go wrong while the program counts and reports.
+
+use super::audience::Audience;
+use super::request::Plan;
+use crate::bytes::name_list::named_enum;
+use crate::kernel::errno::Errno;
+use crate::kernel::proc_file::{PROCFS, ProcFile};
+use crate::kernel::socket_row::HEAD_LENGTH;
+use crate::kernel::table_reader::MalformedLine;
+use crate::text::buffer::{LONGEST_ESCAPE, LONGEST_VALUE, TextBuffer};
+
+/// Why a run failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What the run used.
+    pub resource: Resource,
+    /// What is wrong with it.
+    pub reason: Reason,
+}
+
+/// A file, or something else of the kernel's that a run uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resource {
+    /// A file in the procfs directory of the command line.
+    ProcFile(ProcFile),
+    /// A file in `/proc`, where that directory has none.
+    OwnProcFile(ProcFile),
+    /// Dumps by netlink.
+    SockDiag,
+    /// The timer of `--interval`.
+    IntervalTimer,
+    /// Standard output.
+    StandardOutput,
+    /// The file of `--output`.
+    OutputFile,
+    /// The temporary file beside it.
+    TemporaryFile(Suffix),
+}
+
+named_enum! {
+    /// What the name of a temporary file has more than the name of the file that it replaces.
+    pub enum Suffix {
+        Tmp = ".tmp",
+        /// Programs that look for files by the end of their names must not find the temporary file.
+        New = ".new",
+    }
+}
+
+/// What is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// A system call failed.
+    Errno(Errno),
+    /// A line is not a row of its table.
+    MalformedLine(MalformedLine),
+    /// Something else has the name of the file to write.
+    NotARegularFile,
+    /// Only root may read the table of tracked connections.
+    OnlyForRoot,
+    /// The kernel tracks connections, but has no table of them in procfs.
+    NoConntrackTable,
+    /// The kernel does not track connections.
+    NoConntrack,
+}
+
+/// Bytes that every message fits in: its words, a path and a head, if every byte of these is escaped.
+pub const LONGEST_MESSAGE: usize = {
+    const WORDS: usize = 256;
+    WORDS + LONGEST_ESCAPE * (LONGEST_VALUE + HEAD_LENGTH)
+};
+
+impl Failure {
+    /// Composes the message, and returns the exit status. `head` is the start of a malformed line.
+    pub fn compose(
+        &self,
+        plan: &Plan,
+        head: &[u8],
+        audience: Audience,
+        text: &mut TextBuffer,
+    ) -> u8 {
+        audience.begin(text);
+        self.resource.compose(plan, text);
+        text.push(b": ");
+        self.reason.compose(head, text);
+        text.push(b"\n");
+        audience.exit_status(1)
+    }
+}
+
+impl Resource {
+    fn compose(self, plan: &Plan, text: &mut TextBuffer) {
+        let output = plan.output.unwrap_or_default();
+        let (path, suffix): (&[u8], &[u8]) = match self {
+            Resource::ProcFile(file) => (plan.procfs, file.name()),
+            Resource::OwnProcFile(file) => (PROCFS, file.name()),
+            Resource::SockDiag => {
+                (b"sock_diag (needs tcp_diag and udp_diag; --source proc works without)", b"")
+            }
+            Resource::IntervalTimer => (b"interval timer", b""),
+            Resource::StandardOutput => (b"standard output", b""),
+            Resource::OutputFile => (output, b""),
+            Resource::TemporaryFile(suffix) => (output, suffix.name()),
+        };
+        text.push_escaped(path);
+        text.push(suffix);
+    }
+}
+
+impl Reason {
+    fn compose(self, head: &[u8], text: &mut TextBuffer) {
+        let words = match self {
+            Reason::MalformedLine(line) => {
+                text.push(b"line ");
+                text.push_number(line.number);
+                text.push(b" is not a row of this table: '");
+                text.push_escaped(head);
+                return text.push(b"'");
+            }
+            Reason::Errno(errno) => match errno.words() {
+                Some(words) => words,
+                None => {
+                    text.push(b"Unknown error ");
+                    return text.push_number(errno.0 as u32);
+                }
+            },
+            Reason::NotARegularFile => "Not a regular file",
+            Reason::OnlyForRoot => "Permission denied (only root may read it)",
+            Reason::NoConntrackTable => "The kernel lacks CONFIG_NF_CONNTRACK_PROCFS",
+            Reason::NoConntrack => {
+                "No such file or directory (is nf_conntrack loaded? OpenWrt: kmod-nf-conntrack)"
+            }
+        };
+        text.push(words.as_bytes());
+    }
+}

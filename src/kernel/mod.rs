@@ -1,0 +1,10 @@
+//! What the kernel hands out: tables in procfs, and datagrams of netlink.
+
+pub mod file_path;
+pub mod errno;
+pub mod proc_file;
+pub mod table_reader;
+pub mod socket_row;
+pub mod conntrack_row;
+pub mod netlink;
+pub mod sock_diag;

@@ -1,0 +1,149 @@
+//! Dumps of sockets by sock_diag(7): the requests, and the sockets in the kernel's answers.
+
+use core::ffi::c_int;
+
+use libc::{AF_INET, AF_INET6, IPPROTO_UDP, NLM_F_DUMP, NLM_F_REQUEST};
+
+use super::errno::Errno;
+use super::netlink::{Message, split_message};
+use crate::bytes::decimal::parse_decimal;
+use crate::bytes::split::split_once;
+use crate::model::port::Port;
+use crate::model::socket::{Socket, SocketTable, State};
+
+/// Returns whether a kernel of this release dumps what it shows in procfs, each socket once. Some before 4.4
+/// repeat sockets, dump without end, or read memory that is not theirs (net/ipv4/inet_diag.c,
+/// net/ipv4/udp_diag.c).
+pub fn kernel_dump_is_reliable(release: &[u8]) -> bool {
+    let (major, rest) = split_once(release, b'.');
+    let (minor, _) = split_once(rest.unwrap_or_default(), b'.');
+    (parse_decimal(major), parse_decimal(minor)) >= (Some(4), Some(4))
+}
+
+// include/uapi/linux/inet_diag.h and sock_diag.h, which the libc crate lacks.
+const TCPDIAG_GETSOCK: u16 = 18;
+const SOCK_DIAG_BY_FAMILY: u16 = 20;
+
+/// The states 0 to 11. With 13 (BOUND_INACTIVE) the kernel would dump sockets that procfs lacks, as CLOSE.
+const STATES: u32 = 0xfff;
+
+/// The sockets that the kernel dumps at one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DumpKind {
+    /// TCP over both address families, by the old kind of request. It names no family, and the kernel walks
+    /// its table once for both (`inet_diag_dump_compat` in net/ipv4/inet_diag.c).
+    Tcp,
+    /// UDP over IPv4.
+    Udp4,
+    /// UDP over IPv6.
+    Udp6,
+}
+
+impl DumpKind {
+    /// All dumps, in the order of the requests. With IPv6 off, the module that dumps UDP over IPv6 is loaded
+    /// only by the request for UDP over IPv4.
+    pub const ALL: &[DumpKind] = &[DumpKind::Tcp, DumpKind::Udp4, DumpKind::Udp6];
+
+    /// Returns the request for the dump.
+    pub fn request(self) -> &'static Request {
+        static TCP: Request = Request::new(DumpKind::Tcp);
+        static UDP4: Request = Request::new(DumpKind::Udp4);
+        static UDP6: Request = Request::new(DumpKind::Udp6);
+        match self {
+            DumpKind::Tcp => &TCP,
+            DumpKind::Udp4 => &UDP4,
+            DumpKind::Udp6 => &UDP6,
+        }
+    }
+}
+
+/// A request for a dump, in words of 32 bits: a `struct nlmsghdr`, which has four, and the request itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    words: [[u8; 4]; LONGEST_REQUEST],
+    /// The number of bytes that are sent.
+    length: usize,
+}
+
+/// The words of a request of the old kind.
+const LONGEST_REQUEST: usize = 4 + 15;
+
+impl Request {
+    /// Encodes the request for a dump. All words that it does not set are zero.
+    const fn new(dump: DumpKind) -> Request {
+        let (kind, words) = match dump {
+            DumpKind::Tcp => (TCPDIAG_GETSOCK, 4 + 15),
+            DumpKind::Udp4 | DumpKind::Udp6 => (SOCK_DIAG_BY_FAMILY, 4 + 14),
+        };
+        let length = words * size_of::<u32>();
+        let mut request = Request { words: [[0; 4]; LONGEST_REQUEST], length };
+        let [kind_low, kind_high] = kind.to_ne_bytes();
+        let [flags_low, flags_high] = ((NLM_F_REQUEST | NLM_F_DUMP) as u16).to_ne_bytes();
+        request.words[0] = (length as u32).to_ne_bytes();
+        request.words[1] = [kind_low, kind_high, flags_low, flags_high];
+        match dump {
+            // struct inet_diag_req: idiag_states.
+            DumpKind::Tcp => request.words[4 + 13] = STATES.to_ne_bytes(),
+            DumpKind::Udp4 => request.set_udp(AF_INET),
+            DumpKind::Udp6 => request.set_udp(AF_INET6),
+        }
+        request
+    }
+
+    /// Sets the first fields of a `struct inet_diag_req_v2`: sdiag_family and sdiag_protocol, and idiag_states.
+    const fn set_udp(&mut self, family: c_int) {
+        self.words[4] = [family as u8, IPPROTO_UDP as u8, 0, 0];
+        self.words[4 + 1] = STATES.to_ne_bytes();
+    }
+
+    /// Returns what is sent.
+    pub fn bytes(&self) -> &[u8] {
+        self.words.as_flattened().get(..self.length).unwrap_or_default()
+    }
+}
+
+/// Passes on the sockets in a datagram of this dump, and returns whether it is the last.
+///
+/// # Errors
+/// The error that the kernel reports, or what is wrong with the datagram.
+pub fn parse_datagram(
+    datagram: &[u8],
+    dump: DumpKind,
+    mut count: impl FnMut(SocketTable, Socket),
+) -> Result<bool, Errno> {
+    let mut rest = datagram;
+    loop {
+        let message;
+        (message, rest) = split_message(rest)?;
+        let Message::Content(content) = message else { return Ok(true) };
+        let (table, socket) = parse_socket(content, dump).ok_or(Errno::BADMSG)?;
+        count(table, socket);
+        if rest.is_empty() {
+            return Ok(false);
+        }
+    }
+}
+
+/// Parses a `struct inet_diag_msg` (include/uapi/linux/inet_diag.h): the socket, and the table that procfs
+/// shows it in. Ports and addresses are in network byte order.
+fn parse_socket(message: &[u8], dump: DumpKind) -> Option<(SocketTable, Socket)> {
+    let message: &[u8; 72] = message.first_chunk()?;
+    let [family, state, _, _, a, b, c, d, ..] = message;
+    let (_, remote) = message.split_first_chunk::<24>()?;
+    let [ipv4, ipv6] = match dump {
+        DumpKind::Tcp => [SocketTable::Tcp4, SocketTable::Tcp6],
+        DumpKind::Udp4 | DumpKind::Udp6 => [SocketTable::Udp4, SocketTable::Udp6],
+    };
+    let (table, address_length) = match c_int::from(*family) {
+        AF_INET => (ipv4, 4),
+        AF_INET6 => (ipv6, 16),
+        _ => return None,
+    };
+    let socket = Socket {
+        state: State::from_number(*state),
+        has_no_remote: remote.get(..address_length)?.iter().all(|&byte| byte == 0),
+        local_port: Port::from_network_order([*a, *b]),
+        remote_port: Port::from_network_order([*c, *d]),
+    };
+    Some((table, socket))
+}

@@ -1,0 +1,191 @@
+//! One row of a socket table.
+//!
+//! It begins as the kernel's format strings have it since 2.6, such as in `get_tcp4_sock` in
+//! net/ipv4/tcp_ipv4.c:
+//!
+//! ```text
+//!   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+//!    0: 0100007F:0CEA 0100007F:D2A6 01 …      "%4d: %08X:%04X %08X:%04X %02X …" (UDP tables: %5d)
+//! ```
+//!
+//! An IPv6 address is four times `%08X`. The columns after `st` differ between kernels and are not read.
+
+use crate::bytes::swar::{WORD_SIZE, Word, splat, word};
+use crate::model::port::Port;
+use crate::model::socket::{Family, Socket, State};
+
+/// The columns from the colon of `sl` to `st`, with an x for each hexadecimal digit. The whole, either half,
+/// and the remote address, which begins the second half, are whole words of any machine.
+const INET: &[u8] = b": xxxxxxxx:xxxx xxxxxxxx:xxxx xx";
+const INET6: &[u8] =
+    b": xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx:xxxx xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx:xxxx xx";
+
+/// The widest `sl`, which is an `int`.
+const LONGEST_SLOT: usize = "2147483647".len();
+
+/// The most bytes that tell whether a line is a row: up to the space after `st`.
+pub const HEAD_LENGTH: usize = LONGEST_SLOT + INET6.len() + " ".len();
+
+/// How many bytes [`parse`] looks at from the start of a row on. Some may belong to later rows.
+pub const WINDOW: usize = LONGEST_SLOT + LONGEST_COLUMNS;
+
+/// The columns from the colon of `sl` on, and a word after `st`.
+const LONGEST_COLUMNS: usize = INET6.len() + WORD_SIZE;
+
+/// A row, as far as it was parsed.
+pub struct SocketRow {
+    /// The socket of the row.
+    pub socket: Socket,
+    /// An index after the parsed columns, from which on to look for the newline. It is after the bytes that
+    /// were read only if these end before the byte that follows `st`.
+    pub rest: usize,
+}
+
+/// Parses the row that begins at `start`, or returns nothing if no row begins there.
+///
+/// A newline that ends the bytes read so far may stand in for the byte after `st`.
+#[inline(always)]
+pub fn parse(bytes: &[u8], start: usize, family: Family) -> Option<SocketRow> {
+    let window: &[u8; WINDOW] = bytes.get(start..)?.first_chunk()?;
+    let slot_width = slot_width(window)?;
+    let columns: &[u8; LONGEST_COLUMNS] = window.get(slot_width..)?.first_chunk()?;
+    let (length, layout): (usize, &[Pattern]) = match family {
+        Family::Inet => (INET.len(), const { &patterns::<{ INET.len() / WORD_SIZE }>(INET) }),
+        Family::Inet6 => (INET6.len(), const { &patterns::<{ INET6.len() / WORD_SIZE }>(INET6) }),
+    };
+    if !matches_layout(columns, layout) {
+        return None;
+    }
+
+    let (local, rest) = columns.split_at_checked(length / 2)?;
+    let (remote, after) = rest.split_at_checked(length / 2)?;
+    let (_, [a, b, c, d, _]) = local.split_last_chunk::<{ "xxxx ".len() }>()?;
+    let (mut address, [_, e, f, g, h, _, st_high, st_low]) =
+        remote.split_last_chunk::<{ ":xxxx xx".len() }>()?;
+    let mut nonzero_digits = 0;
+    while let Some((bytes, rest)) = address.split_first_chunk() {
+        nonzero_digits |= word(bytes) ^ splat(b'0');
+        address = rest;
+    }
+    let socket = Socket {
+        state: if *st_high == b'0' { state_of_digit(*st_low) } else { State::Unknown },
+        has_no_remote: nonzero_digits == 0,
+        local_port: Port::from_digits([*a, *b, *c, *d]),
+        remote_port: Port::from_digits([*e, *f, *g, *h]),
+    };
+
+    let mut rest = start + slot_width + length;
+    // Mostly both queues are empty, and these zeros hold no newline.
+    let (empty_queue, _) = b" 0000000".split_first_chunk()?;
+    if word(after.first_chunk()?) == word(empty_queue) {
+        rest += WORD_SIZE - 1;
+    } else {
+        let [b' ' | b'\n', ..] = after else { return None };
+    }
+    Some(SocketRow { socket, rest })
+}
+
+/// Returns the width of the number in the `sl` column, with the spaces before it.
+#[inline(always)]
+fn slot_width(window: &[u8; WINDOW]) -> Option<usize> {
+    // In a long table nearly every number has four digits or more, which this tells at once.
+    let values = u32::from_ne_bytes(*window.first_chunk()?) ^ u32::from_ne_bytes([b'0'; 4]);
+    let above_9 = values.wrapping_add(u32::from_ne_bytes([0x80 - ABOVE_9; 4]));
+    let mut has_digits = (values | above_9) & u32::from_ne_bytes([0x80; 4]) == 0;
+    let mut width: usize = if has_digits { 4 } else { 0 };
+    loop {
+        match window.get(width)? {
+            b'0'..=b'9' => has_digits = true,
+            b' ' if !has_digits => {}
+            _ => return has_digits.then_some(width),
+        }
+        width += 1;
+    }
+}
+
+/// Returns whether columns match a layout, a word at a time.
+///
+/// The comparison of several bytes at once is the one of "Bit Twiddling Hacks" (Sean Eron Anderson). A table
+/// of 256 values is larger and slower.
+#[inline(always)]
+fn matches_layout(columns: &[u8; LONGEST_COLUMNS], layout: &[Pattern]) -> bool {
+    let mut mismatches = 0;
+    for (bytes, pattern) in columns.chunks_exact(WORD_SIZE).zip(layout) {
+        // A byte's value is 0 where it is the layout's. For an x it is 0 to 9, or the difference of A to F to
+        // the digit 0.
+        let value = bytes.first_chunk().map_or(0, word) ^ pattern.zeros;
+        // Each sum has the highest bit of every byte whose value is at least:
+        //             above_all   above_low   high
+        //   for x     ABOVE_F     ABOVE_9     A
+        //   else      1 + GAP     1           A      (1 + GAP is less than A)
+        // `high` implies `above_low`: they differ between ABOVE_9 and A. A byte carries into the next byte only
+        // if its own highest bit is set, and then the columns do not match anyway.
+        let above_all = value.wrapping_add(pattern.offset);
+        let above_low = above_all.wrapping_add(splat(GAP));
+        let high = value.wrapping_add(splat(0x80 - A));
+        mismatches |= value | above_all | (above_low ^ high);
+    }
+    mismatches & splat(0x80) == 0
+}
+
+/// Returns the state whose number is this hexadecimal digit.
+fn state_of_digit(digit: u8) -> State {
+    /// The states by the low five bits of their digits, which no two digits have in common.
+    const STATES: [State; 32] = {
+        let mut states = [State::Unknown; 32];
+        let mut digits: &[u8] = b"0123456789AB";
+        let mut numbers: &[State] = &State::BY_NUMBER;
+        while let ([digit, other_digits @ ..], [state, other_states @ ..]) = (digits, numbers) {
+            states[(*digit % 32) as usize] = *state;
+            (digits, numbers) = (other_digits, other_states);
+        }
+        states
+    };
+    STATES.get(usize::from(digit % 32)).copied().unwrap_or(State::Unknown)
+}
+
+/// A word of a layout.
+#[derive(Clone, Copy)]
+struct Pattern {
+    /// The bytes of the layout, with the digit 0 for each x.
+    zeros: Word,
+    /// What to add to the values, so that the highest bit of each byte tells that its value is above the
+    /// highest that can match.
+    offset: Word,
+}
+
+/// The first value above the digits: a digit's value is at most 9.
+const ABOVE_9: u8 = 10;
+/// The value of the letter A.
+const A: u8 = b'A' ^ b'0';
+/// The first value above the letters.
+const ABOVE_F: u8 = (b'F' ^ b'0') + 1;
+/// The distance between the two limits.
+const GAP: u8 = ABOVE_F - ABOVE_9;
+
+/// Returns the words of a layout.
+const fn patterns<const COUNT: usize>(mut layout: &[u8]) -> [Pattern; COUNT] {
+    let mut patterns = [Pattern { zeros: 0, offset: 0 }; COUNT];
+    let mut unset: &mut [Pattern] = &mut patterns;
+    while let (Some((bytes, other_bytes)), [pattern, others @ ..]) =
+        (layout.split_first_chunk(), unset)
+    {
+        *pattern = Pattern::new(*bytes);
+        (layout, unset) = (other_bytes, others);
+    }
+    patterns
+}
+
+impl Pattern {
+    const fn new(mut bytes: [u8; WORD_SIZE]) -> Pattern {
+        let mut offsets = [0x80 - (1 + GAP); WORD_SIZE];
+        let (mut zeros, mut unset): (&mut [u8], &mut [u8]) = (&mut bytes, &mut offsets);
+        while let ([byte, other_zeros @ ..], [offset, others @ ..]) = (zeros, unset) {
+            if *byte == b'x' {
+                (*byte, *offset) = (b'0', 0x80 - ABOVE_F);
+            }
+            (zeros, unset) = (other_zeros, others);
+        }
+        Pattern { zeros: word(&bytes), offset: word(&offsets) }
+    }
+}

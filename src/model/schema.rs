@@ -1,0 +1,167 @@
+//! How a report divides what it counts: into groups, with the same columns in each.
+
+use core::ops::Range;
+
+use super::connection::{ConnectionGroup, ConnectionState, ConnectionStatus};
+use super::socket::{SocketTable, State};
+use crate::bytes::name_list::NameList;
+
+/// What a run counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Subject {
+    /// The sockets of a network namespace.
+    #[default]
+    Sockets,
+    /// The connections that the kernel tracks in a network namespace (conntrack).
+    Connections,
+}
+
+impl Subject {
+    /// Returns how a report divides the subject.
+    pub fn schema(self) -> &'static Schema {
+        match self {
+            Subject::Sockets => &Schema::SOCKETS,
+            Subject::Connections => &Schema::CONNECTIONS,
+        }
+    }
+}
+
+/// The groups and columns of a report. Both have an index, which is their position in the report.
+///
+/// A group is basic, with counters of its own, or sums basic groups. A column is a state or a status.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Schema {
+    /// All groups, first the basic ones.
+    pub groups: &'static [Group],
+    /// How many of the groups are basic.
+    basic_groups: usize,
+    /// The names of the first columns.
+    pub states: NameList,
+    /// How many states there are.
+    pub state_count: usize,
+    /// The names of the other columns.
+    pub statuses: NameList,
+    /// The columns that add up to a group's total. Every connection is counted in one of them.
+    pub total_columns: Range<usize>,
+    /// How many columns there are.
+    pub column_count: usize,
+}
+
+/// A group of the report.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Group {
+    /// The name, which ends in the version of IP if the group is basic.
+    pub name: &'static str,
+    /// The basic groups whose sum it is. A basic group is the sum of itself.
+    pub sums: Range<usize>,
+}
+
+impl Group {
+    /// The table of tracked connections as a whole, which is no part of the schema, but has keys as groups have.
+    pub const TABLE: Group = group("table", 0..0);
+
+    /// Splits the name of a basic group into the protocol and the version of IP.
+    pub fn protocol_and_ip(&self) -> (&'static [u8], &'static [u8]) {
+        match self.name.as_bytes() {
+            name @ [protocol @ .., b'4' | b'6'] => {
+                (protocol, name.get(protocol.len()..).unwrap_or_default())
+            }
+            protocol => (protocol, b""),
+        }
+    }
+}
+
+const fn group(name: &'static str, sums: Range<usize>) -> Group {
+    Group { name, sums }
+}
+
+impl Schema {
+    /// Sockets by [`SocketTable`] and [`State`].
+    pub const SOCKETS: Schema = Schema {
+        groups: &[
+            group("tcp4", 0..1),
+            group("tcp6", 1..2),
+            group("udp4", 2..3),
+            group("udp6", 3..4),
+            group("tcp", 0..2),
+            group("udp", 2..4),
+            group("all", 0..4),
+        ],
+        basic_groups: SocketTable::COUNT,
+        states: State::NAMES,
+        state_count: State::COUNT,
+        statuses: NameList(""),
+        total_columns: 0..State::COUNT,
+        column_count: State::COUNT,
+    };
+
+    /// Tracked connections by [`ConnectionGroup`], [`ConnectionState`] and [`ConnectionStatus`].
+    pub const CONNECTIONS: Schema = Schema {
+        groups: &[
+            group("tcp4", 0..1),
+            group("tcp6", 1..2),
+            group("udp4", 2..3),
+            group("udp6", 3..4),
+            group("other4", 4..5),
+            group("other6", 5..6),
+            group("tcp", 0..2),
+            group("udp", 2..4),
+            group("other", 4..6),
+            group("all", 0..6),
+        ],
+        basic_groups: ConnectionGroup::COUNT,
+        states: ConnectionState::NAMES,
+        state_count: ConnectionState::COUNT,
+        statuses: ConnectionStatus::NAMES,
+        total_columns: ConnectionState::COUNT..ConnectionState::COUNT + ConnectionStatus::COUNT,
+        column_count: ConnectionState::COUNT + ConnectionStatus::COUNT,
+    };
+
+    /// The most basic groups and the most columns that a subject has.
+    pub(super) const MOST_GROUPS: usize = Schema::CONNECTIONS.basic_groups;
+    pub(super) const MOST_COLUMNS: usize = Schema::CONNECTIONS.column_count;
+
+    /// Returns the indexes of all groups.
+    pub const fn all_groups(&self) -> Range<usize> {
+        0..self.groups.len()
+    }
+
+    /// Returns the indexes of the basic groups.
+    pub const fn basic_groups(&self) -> Range<usize> {
+        0..self.basic_groups
+    }
+
+    /// Returns the indexes of all columns.
+    pub const fn all_columns(&self) -> Range<usize> {
+        0..self.column_count
+    }
+
+    /// Returns the indexes of the columns that are states.
+    pub const fn state_columns(&self) -> Range<usize> {
+        0..self.state_count
+    }
+
+    /// Returns the indexes of the columns that are statuses.
+    pub const fn status_columns(&self) -> Range<usize> {
+        self.state_count..self.column_count
+    }
+
+    /// Returns the name of a column.
+    pub fn column_name(&self, column: usize) -> &'static [u8] {
+        match column.checked_sub(self.state_count) {
+            None => self.states.get(column),
+            Some(status) => self.statuses.get(status),
+        }
+    }
+
+    /// Returns the index of the group with this name.
+    pub fn group_position(&self, name: &[u8]) -> Option<usize> {
+        self.groups.iter().position(|group| group.name.as_bytes() == name)
+    }
+
+    /// Returns the index of the column with this name.
+    pub fn column_position(&self, name: &[u8]) -> Option<usize> {
+        let status = || Some(self.state_count + self.statuses.position(name)?);
+        self.states.position(name).or_else(status)
+    }
+}

@@ -1,0 +1,98 @@
+//! Sockets, as the kernel tells of them.
+
+use super::port::Port;
+use crate::bytes::name_list::named_enum;
+
+named_enum! {
+    /// The state of a socket, in the order of the report.
+    ///
+    /// A UDP socket is [`Established`](State::Established) if it is connected, else
+    /// [`Close`](State::Close).
+    pub enum State {
+        FinWait1 = "FIN_WAIT1",
+        Established = "ESTABLISHED",
+        TimeWait = "TIME_WAIT",
+        Close = "CLOSE",
+        SynSent = "SYN_SENT",
+        SynRecv = "SYN_RECV",
+        FinWait2 = "FIN_WAIT2",
+        Listen = "LISTEN",
+        Closing = "CLOSING",
+        CloseWait = "CLOSE_WAIT",
+        LastAck = "LAST_ACK",
+        /// Every number that the kernel does not show, such as 0. NEW_SYN_RECV (12) appears as SYN_RECV,
+        /// and procfs does not list BOUND_INACTIVE sockets (13).
+        Unknown = "UNKNOWN",
+    }
+}
+
+impl State {
+    /// The state with each number, from 0 on (include/net/tcp_states.h).
+    pub const BY_NUMBER: [State; State::COUNT] = [
+        State::Unknown,
+        State::Established,
+        State::SynSent,
+        State::SynRecv,
+        State::FinWait1,
+        State::FinWait2,
+        State::TimeWait,
+        State::Close,
+        State::CloseWait,
+        State::LastAck,
+        State::Listen,
+        State::Closing,
+    ];
+
+    /// Returns the state with this number of the kernel's.
+    pub fn from_number(number: u8) -> State {
+        State::BY_NUMBER.get(usize::from(number)).copied().unwrap_or(State::Unknown)
+    }
+}
+
+/// The address family of a table's sockets. An IPv6 table has IPv4-mapped sockets too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// IPv4
+    Inet,
+    /// IPv6
+    Inet6,
+}
+
+named_enum! {
+    /// A table of sockets, and the group of the report that counts them, in the order of the report.
+    pub enum SocketTable {
+        Tcp4 = "tcp4",
+        Tcp6 = "tcp6",
+        Udp4 = "udp4",
+        Udp6 = "udp6",
+    }
+}
+
+impl SocketTable {
+    /// Returns the index of the table's group in the [schema](super::schema::Schema::SOCKETS).
+    pub const fn group(self) -> usize {
+        self as usize
+    }
+
+    /// Returns the address family of the table's sockets.
+    pub const fn family(self) -> Family {
+        match self {
+            SocketTable::Tcp4 | SocketTable::Udp4 => Family::Inet,
+            SocketTable::Tcp6 | SocketTable::Udp6 => Family::Inet6,
+        }
+    }
+}
+
+/// A socket, as far as anybody asks for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Socket {
+    /// The state, for UDP too.
+    pub state: State,
+    /// Whether the remote address is all zeros, as of a listening or unconnected socket. The kernel prints
+    /// addresses in the byte order of the machine, which makes no difference to zeros.
+    pub has_no_remote: bool,
+    /// The local port.
+    pub local_port: Port,
+    /// The remote port.
+    pub remote_port: Port,
+}

@@ -1,0 +1,95 @@
+//! The line of a monitoring plugin (Monitoring Plugins Development Guidelines,
+//! monitoring-plugins.org/doc/guidelines.html).
+//!
+//! ```text
+//! NETWORK-CONNECTIONS WARNING - tcp.TIME_WAIT is 1973 (outside 0:1500) | 'tcp.TIME_WAIT'=1973;1500;4000;0;
+//! ```
+
+use crate::bytes::name_list::named_enum;
+use crate::bytes::split::split_once;
+use crate::model::counts::Counts;
+use crate::model::threshold::{AlertRange, Query, Severity};
+use crate::text::buffer::TextBuffer;
+
+named_enum! {
+    /// The result of a check. Its number is the exit status.
+    pub enum Status {
+        Ok = "OK",
+        Warning = "WARNING",
+        Critical = "CRITICAL",
+        /// Nothing could be measured.
+        Unknown = "UNKNOWN",
+    }
+}
+
+impl From<Severity> for Status {
+    fn from(severity: Severity) -> Status {
+        match severity {
+            Severity::Ok => Status::Ok,
+            Severity::Warning => Status::Warning,
+            Severity::Critical => Status::Critical,
+        }
+    }
+}
+
+/// Begins a plugin's line.
+pub fn begin(status: Status, text: &mut TextBuffer) {
+    text.push(b"NETWORK-CONNECTIONS ");
+    text.push(status.name());
+    text.push(b" - ");
+}
+
+/// Composes a plugin's line, and returns the worst status of all queries.
+///
+/// The line names the numbers that raise an alert, or all numbers if none does, and has the performance data
+/// of all.
+pub fn compose(queries: &[Query], counts: &Counts, text: &mut TextBuffer) -> Status {
+    let severities = queries.iter().map(|query| query.evaluate(counts).0);
+    let worst = severities.max().unwrap_or(Severity::Ok);
+    begin(worst.into(), text);
+    let mut separator: &[u8] = b"";
+    for query in queries {
+        let (severity, range) = query.evaluate(counts);
+        if severity == Severity::Ok && worst != Severity::Ok {
+            continue;
+        }
+        text.push(separator);
+        separator = b", ";
+        text.push_escaped(query.name);
+        text.push(b" is ");
+        text.push_number(counts.number(query.key));
+        if let Some(range) = range {
+            explain(range, text);
+        }
+    }
+    text.push(b" |");
+    for query in queries {
+        push_performance_data(query, counts, text);
+    }
+    text.push(b"\n");
+    worst.into()
+}
+
+/// Says which side of a range raises the alert, with the start that the range may leave out.
+fn explain(range: AlertRange, text: &mut TextBuffer) {
+    let (is_inside_alert, bounds) = range.side_and_bounds();
+    text.push(if is_inside_alert { b" (inside " } else { b" (outside " });
+    if split_once(bounds, b':').1.is_none() {
+        text.push(b"0:");
+    }
+    text.push_escaped(bounds);
+    text.push(b")");
+}
+
+/// Appends ` 'KEY'=NUMBER;WARNING;CRITICAL;0;`.
+fn push_performance_data(query: &Query, counts: &Counts, text: &mut TextBuffer) {
+    text.push(b" '");
+    text.push_escaped(query.name);
+    text.push(b"'=");
+    text.push_number(counts.number(query.key));
+    for range in [&query.warning, &query.critical] {
+        text.push(b";");
+        text.push_escaped(range.map_or(b"", AlertRange::text));
+    }
+    text.push(b";0;");
+}

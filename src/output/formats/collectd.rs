@@ -1,0 +1,55 @@
+//! Commands of collectd's plain text protocol (collectd-exec(5)), for the time of arrival (`N`).
+//!
+//! ```text
+//! PUTVAL "router/network_connections-tcp4/tcp_connections-ESTABLISHED" interval=10 N:7
+//! ```
+
+use crate::output::format::{
+    CONNECTION_GROUPS, CONNECTION_STATES, CONNECTION_STATUSES, Format, SOCKET_GROUPS,
+    SOCKET_STATES, Section, TCP_GROUPS, TableSection,
+};
+use crate::text::template::template;
+
+/// The format.
+pub static FORMAT: Format = Format {
+    has_origin: true,
+    sockets: &[Section {
+        groups: SOCKET_GROUPS,
+        columns: SOCKET_STATES,
+        column: template!(
+            "PUTVAL \"<host>/network_connections-<group>/tcp_connections-<COLUMN>\" \
+             interval=<interval> N:<count>\n"
+        ),
+        ..Section::EMPTY
+    }],
+    connections: &[
+        Section {
+            groups: TCP_GROUPS,
+            columns: CONNECTION_STATES,
+            column: template!(
+                "PUTVAL \"<host>/network_conntrack-<group>/tcp_connections-<COLUMN>\" \
+                 interval=<interval> N:<count>\n"
+            ),
+            ..Section::EMPTY
+        },
+        Section {
+            groups: CONNECTION_GROUPS,
+            columns: CONNECTION_STATUSES,
+            column: template!(
+                "PUTVAL \"<host>/network_conntrack-<group>/conntrack-<COLUMN>\" \
+                 interval=<interval> N:<count>\n"
+            ),
+            ..Section::EMPTY
+        },
+    ],
+    table: TableSection {
+        start: "",
+        figure: template!(
+            "PUTVAL \"<host>/network_conntrack-table/conntrack-<COLUMN>\" \
+             interval=<interval> N:<count>\n"
+        ),
+        separator: "",
+        end: "",
+        unknown: "",
+    },
+};

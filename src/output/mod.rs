@@ -1,0 +1,6 @@
+//! The counts as text.
+
+pub mod format;
+pub mod formats;
+pub mod query;
+pub mod check;
