@@ -274,6 +274,22 @@ fn a_value_is_no_word_of_the_rows() {
     }
 }
 
+#[test]
+fn a_word_is_known_only_if_all_of_it_is() {
+    let flows = |word: &str| {
+        line(&format!("ipv4     2 tcp      6 9 CLOSE {TUPLE} {REPLY} {word} use=1")).unwrap()
+    };
+    // Each has the first eight bytes and the last four of a status, or its length.
+    for word in ["[ASSURED]NREPLIED]", "[UNREPLIX]", "[ASSUREX]", "[OFFLOAX]", "[UNREPLIEDRED]"] {
+        assert_eq!(flows(word), [flow("tcp4", "CLOSE", "REPLIED")], "{word}");
+    }
+    assert_eq!(flows("[ASSURED]"), [flow("tcp4", "CLOSE", "ASSURED")]);
+    let state = |word: &str| line(&format!("ipv4     2 tcp      6 9 {word} {TUPLE} {REPLY} use=1"));
+    for word in ["ESTABLISXED", "ESTABLISHEDSHED", "SYN_SEXT", "SYN_SENT22", "TIME_WAXT"] {
+        assert_eq!(state(word).unwrap(), [flow("tcp4", "UNKNOWN", "REPLIED")], "{word}");
+    }
+}
+
 /// Whoever sends packets may choose their address: here, by digests that multiply by 31, as that of a word.
 #[test]
 fn an_address_is_no_word_of_the_rows() {

@@ -130,23 +130,10 @@ fn flow(row: &str) -> Option<Option<Flow>> {
         Some(status) => STATUSES.contains(&status),
         None => false,
     };
-    let known = STATES.map(str::to_string).into_iter();
-    let known: Vec<String> = known.chain(STATUSES.map(|status| format!("[{status}]"))).collect();
-    let digest = |word: &[u8]| {
-        let sum = u32::from_ne_bytes(*word.last_chunk()?).wrapping_add(word.len() as u32);
-        Some((*word.first_chunk::<8>()?, sum))
-    };
     let is_odd = |(place, word): (usize, &&str)| {
         // A word that is known ends with a blank, and not with a mark.
         let marked = word.split(|it| u32::from(it) & 0x50 == 0).next().unwrap();
         if marked != *word && (STATES.contains(&marked) || is_status(marked)) {
-            return true;
-        }
-        // What is compared of a word is its first eight bytes, and its last four and its length as one sum. (And
-        // the highest bits of its first and its last bytes are as one, if these are the same bytes.)
-        let bytes: Vec<u8> = marked.chars().map(|it| it as u8 & 0x7f).collect();
-        let is_same = |it: &String| it != marked && digest(it.as_bytes()) == digest(&bytes);
-        if digest(&bytes).is_some() && known.iter().any(is_same) {
             return true;
         }
         let (name, value) = word.split_once('=').unwrap_or((word, ""));
