@@ -44,8 +44,10 @@ pub fn begin(status: Status, text: &mut TextBuffer) {
 /// The line names the numbers that raise an alert, or all numbers if none does, and has the performance data
 /// of all.
 pub fn compose(queries: &[Query], counts: &Counts, text: &mut TextBuffer) -> Status {
-    let severities = queries.iter().map(|query| query.evaluate(counts).0);
-    let worst = severities.max().unwrap_or(Severity::Ok);
+    let mut worst = Severity::Ok;
+    for query in queries {
+        worst = worst.max(query.evaluate(counts).0);
+    }
     begin(worst.into(), text);
     let mut separator: &[u8] = b"";
     for query in queries {
