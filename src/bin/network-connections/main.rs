@@ -153,6 +153,7 @@ fn report_once(
 
 /// Counts what the plan says.
 fn count(plan: &Plan, buffer: &mut Buffer, counts: &mut Counts) -> Result<(), Failure> {
+    counts.reset(plan.subject);
     if plan.subject == Subject::Connections {
         procfs::count_connections(plan.procfs, &plan.filter, buffer, counts)?;
         let is_fill_needed = plan.queries.iter().any(|query| matches!(query.key, Key::Table(_)));
@@ -168,8 +169,8 @@ fn count(plan: &Plan, buffer: &mut Buffer, counts: &mut Counts) -> Result<(), Fa
                 return Err(failed(Resource::SockDiag, errno));
             }
             Ok(()) => return Ok(()),
-            // Silently fall back to procfs.
-            Err(_) => {}
+            // Silently fall back to procfs, which counts anew.
+            Err(_) => counts.reset(plan.subject),
         }
     }
     procfs::count_sockets(plan.procfs, &plan.filter, buffer, counts)

@@ -4,7 +4,6 @@ use network_connections::kernel::errno::Errno;
 use network_connections::kernel::sock_diag::{DumpKind, kernel_dump_is_reliable, parse_datagram};
 use network_connections::model::counts::Counts;
 use network_connections::model::filter::Filter;
-use network_connections::model::schema::Subject;
 
 use crate::Buffer;
 use crate::system::{Fd, Utsname};
@@ -22,7 +21,6 @@ pub fn count_sockets(
     if !kernel_dump_is_reliable(system_name.release()) {
         return Err(Errno::PROTONOSUPPORT);
     }
-    counts.reset(Subject::Sockets);
     let socket = Fd::netlink(libc::NETLINK_SOCK_DIAG)?;
     for &dump in DumpKind::ALL {
         socket.send(dump.request().bytes())?;

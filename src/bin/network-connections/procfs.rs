@@ -10,7 +10,6 @@ use network_connections::kernel::table_reader::TableReader;
 use network_connections::model::connection::TableFill;
 use network_connections::model::counts::Counts;
 use network_connections::model::filter::Filter;
-use network_connections::model::schema::Subject;
 
 use crate::Buffer;
 use crate::system::{self, Fd};
@@ -25,7 +24,6 @@ pub fn count_sockets(
     buffer: &mut Buffer,
     counts: &mut Counts,
 ) -> Result<(), Failure> {
-    counts.reset(Subject::Sockets);
     for &(table, file) in SOCKET_TABLES {
         let failed = |reason| Failure { resource: Resource::ProcFile(file), reason };
         let failed_call = |errno| failed(Reason::Errno(errno));
@@ -60,7 +58,6 @@ pub fn count_connections(
     buffer: &mut Buffer,
     counts: &mut Counts,
 ) -> Result<(), Failure> {
-    counts.reset(Subject::Connections);
     let failed = |reason| Failure { resource: Resource::ProcFile(ProcFile::Conntrack), reason };
     let failed_call = |errno| failed(Reason::Errno(errno));
     let fd = open(procfs, ProcFile::Conntrack)
