@@ -131,9 +131,6 @@ fn count_and_report(
 }
 
 /// Counts, and shows the counts. Returns the exit status.
-// Inlined in the loop, the addresses of all it uses would be computed before the loop and kept on the stack: 400
-// bytes on MIPS.
-#[inline(never)]
 fn report_once(
     plan: &Plan,
     origin: &Origin,
