@@ -108,7 +108,7 @@ impl Resource {
 
 impl Reason {
     fn compose(self, head: &[u8], text: &mut TextBuffer) {
-        let words = match self {
+        let words: &[u8] = match self {
             Reason::MalformedLine(line) => {
                 text.push(b"line ");
                 text.push_number(line.number);
@@ -123,13 +123,13 @@ impl Reason {
                     return text.push_number(errno.0 as u32);
                 }
             },
-            Reason::NotARegularFile => "Not a regular file",
-            Reason::OnlyForRoot => "Permission denied (only root may read it)",
-            Reason::NoConntrackTable => "The kernel lacks CONFIG_NF_CONNTRACK_PROCFS",
+            Reason::NotARegularFile => b"Not a regular file",
+            Reason::OnlyForRoot => b"Permission denied (only root may read it)",
+            Reason::NoConntrackTable => b"The kernel lacks CONFIG_NF_CONNTRACK_PROCFS",
             Reason::NoConntrack => {
-                "No such file or directory (is nf_conntrack loaded? OpenWrt: kmod-nf-conntrack)"
+                b"No such file or directory (is nf_conntrack loaded? OpenWrt: kmod-nf-conntrack)"
             }
         };
-        text.push(words.as_bytes());
+        text.push(words);
     }
 }

@@ -1,5 +1,7 @@
 //! Error numbers of system calls.
 
+use crate::bytes::split::nth_field;
+
 /// An error number. The numbers differ between architectures, and [`libc`] has those of each.
 ///
 /// It is as wide as a number of bytes, so that the result of a system call fits two registers.
@@ -20,10 +22,12 @@ macro_rules! errnos {
             $(#[doc = $words] pub const $name: Errno = Errno(libc::$number as usize);)*
 
             /// Returns the meaning in words, if the table has the number.
-            pub fn words(self) -> Option<&'static str> {
-                const WORDS: &[(Errno, &str)] = &[$((Errno::$name, $words)),*];
-                let (_, words) = WORDS.iter().find(|(errno, _)| *errno == self)?;
-                Some(words)
+            pub fn words(self) -> Option<&'static [u8]> {
+                const ERRNOS: &[Errno] = &[$(Errno::$name),*];
+                // One text takes less room than an array of pointers to texts.
+                const WORDS: &str = concat!($($words, "\n"),*);
+                let index = ERRNOS.iter().position(|errno| *errno == self)?;
+                Some(nth_field(WORDS.as_bytes(), b'\n', index))
             }
         }
     };
