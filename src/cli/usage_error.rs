@@ -1,6 +1,7 @@
 //! What can be wrong with a command line.
 
 use super::audience::Audience;
+use crate::bytes::split::nth_field;
 use crate::output::formats;
 use crate::text::buffer::TextBuffer;
 use crate::text::template::{Placeholder, Template, Value, Values, template};
@@ -14,86 +15,60 @@ pub struct UsageError<'a> {
     pub argument: &'a [u8],
 }
 
-/// What is wrong with an argument.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Problem {
+/// Declares what can be wrong with an argument, and the messages, in one table.
+macro_rules! problems {
+    ($($(#[$doc:meta])* $problem:ident $message:literal)*) => {
+        /// What is wrong with an argument.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Problem {
+            $($(#[$doc])* $problem,)*
+        }
+
+        /// The messages, each with a newline after it. One text takes less room than an array of texts.
+        const MESSAGES: Template = template!(concat!($($message, "\n"),*));
+    };
+}
+
+problems! {
     /// No option has this name.
-    UnknownOption,
+    UnknownOption "unknown option '-<argument>'"
     /// An option that takes no value has one, such as `--all=yes`.
-    UnwantedValue,
+    UnwantedValue "option '-<argument>' takes no value"
     /// An option that takes a value is the last word.
-    MissingValue,
+    MissingValue "option '-<argument>' needs a value"
     /// There is no space for another value of this option.
-    TooMany,
+    TooMany "too many of option '-<argument>'"
     /// A second word is no option.
-    SecondPath,
+    SecondPath "more than one PATH: '<argument>'"
     /// PATH is empty, as from an unset variable in a script. It would mean the root directory.
-    EmptyPath,
+    EmptyPath "PATH is empty"
     /// FILE is empty.
-    EmptyFile,
+    EmptyFile "FILE is empty"
     /// A PORT is no number, or too large.
-    InvalidPort,
+    InvalidPort "invalid PORT '<argument>' (expected a number from 0 to 65535)"
     /// A SOURCE does not exist.
-    InvalidSource,
+    InvalidSource "invalid SOURCE '<argument>' (expected proc, netlink or auto)"
     /// A FORMAT does not exist.
-    InvalidFormat,
+    InvalidFormat "invalid FORMAT '<argument>' (expected one of <formats>)"
     /// A KEY names no number of this subject.
-    InvalidKey,
+    InvalidKey "invalid KEY '<argument>' (expected GROUP or GROUP.STATE)"
     /// A threshold has no equals sign.
-    InvalidThreshold,
+    InvalidThreshold "invalid threshold '<argument>' (expected KEY=RANGE)"
     /// A RANGE is malformed.
-    InvalidRange,
+    InvalidRange "invalid RANGE '<argument>' (expected [@][START:][END], whole numbers in order)"
     /// SECONDS are no number, zero, or longer than a day.
-    InvalidInterval,
+    InvalidInterval "invalid SECONDS '<argument>' (expected a number from 1 to 86400)"
     /// Netlink tells only of the sockets in the program's own network namespace.
-    PathWithNetlink,
+    PathWithNetlink "--source netlink can't count in PATH '<argument>'"
     /// The program reads tracked connections only from procfs.
-    ConntrackWithNetlink,
+    ConntrackWithNetlink "--source netlink can't count with --conntrack"
     /// The counts are to be shown in two ways.
-    Conflict,
+    Conflict "only one of --format, --query and --warning/--critical may be used"
 }
 
 impl Problem {
-    const fn template(self) -> Template {
-        match self {
-            Problem::UnknownOption => template!("unknown option '-<argument>'"),
-            Problem::UnwantedValue => template!("option '-<argument>' takes no value"),
-            Problem::MissingValue => template!("option '-<argument>' needs a value"),
-            Problem::TooMany => template!("too many of option '-<argument>'"),
-            Problem::SecondPath => template!("more than one PATH: '<argument>'"),
-            Problem::EmptyPath => template!("PATH is empty"),
-            Problem::EmptyFile => template!("FILE is empty"),
-            Problem::InvalidPort => {
-                template!("invalid PORT '<argument>' (expected a number from 0 to 65535)")
-            }
-            Problem::InvalidSource => {
-                template!("invalid SOURCE '<argument>' (expected proc, netlink or auto)")
-            }
-            Problem::InvalidFormat => {
-                template!("invalid FORMAT '<argument>' (expected one of <formats>)")
-            }
-            Problem::InvalidKey => {
-                template!("invalid KEY '<argument>' (expected GROUP or GROUP.STATE)")
-            }
-            Problem::InvalidThreshold => {
-                template!("invalid threshold '<argument>' (expected KEY=RANGE)")
-            }
-            Problem::InvalidRange => template!(
-                "invalid RANGE '<argument>' (expected [@][START:][END], whole numbers in order)"
-            ),
-            Problem::InvalidInterval => {
-                template!("invalid SECONDS '<argument>' (expected a number from 1 to 86400)")
-            }
-            Problem::PathWithNetlink => {
-                template!("--source netlink can't count in PATH '<argument>'")
-            }
-            Problem::ConntrackWithNetlink => {
-                template!("--source netlink can't count with --conntrack")
-            }
-            Problem::Conflict => {
-                template!("only one of --format, --query and --warning/--critical may be used")
-            }
-        }
+    fn template(self) -> Template {
+        Template(nth_field(MESSAGES.0, b'\n', self as usize))
     }
 }
 
