@@ -1,6 +1,6 @@
 //! The words of a command line as options and paths, whatever these mean.
 
-use super::options::{Definition, OptionName};
+use super::options::OptionName;
 use crate::bytes::split::split_once;
 
 /// A part of a command line.
@@ -10,8 +10,8 @@ pub enum Argument<'a> {
     Path(&'a [u8]),
     /// An option, and its value if there is one.
     Option {
-        /// Which option, and whether it should have a value.
-        definition: &'static Definition,
+        /// Which option.
+        option: OptionName,
         /// Its name as the command line has it, without the first dash.
         name: &'a [u8],
         /// Its value.
@@ -24,7 +24,7 @@ pub enum Argument<'a> {
 impl Argument<'_> {
     /// Returns whether it is this option.
     pub fn is_option(&self, option: OptionName) -> bool {
-        matches!(self, Argument::Option { definition, .. } if definition.option == option)
+        matches!(self, Argument::Option { option: found, .. } if *found == option)
     }
 }
 
@@ -55,13 +55,13 @@ impl<'a, Words: Iterator<Item = &'a [u8]>> Arguments<'a, Words> {
             let (name, rest) = option.split_at_checked(1).unwrap_or_default();
             (name, Some(rest).filter(|rest| !rest.is_empty()))
         };
-        let Some(definition) = Definition::find(name) else { return Argument::Unknown(name) };
-        if definition.takes_value {
+        let Some(option) = OptionName::find(name) else { return Argument::Unknown(name) };
+        if option.takes_value() {
             value = value.or_else(|| self.words.next());
         } else if !is_long {
             self.letters = value.take().unwrap_or_default();
         }
-        Argument::Option { definition, name, value }
+        Argument::Option { option, name, value }
     }
 }
 

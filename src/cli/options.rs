@@ -1,27 +1,12 @@
 //! The options, and the help that explains them.
 
 use crate::bytes::name_list::NameList;
-use crate::bytes::split::split_once;
+use crate::bytes::split::{nth_field, split_once};
 use crate::model::connection::{ConnectionState, ConnectionStatus, TableFigure};
 use crate::model::socket::State;
 use crate::output::formats;
 use crate::text::buffer::TextBuffer;
 use crate::text::template::{Placeholder, Template, Value, Values, template};
-
-/// An option, and how a command line names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Definition {
-    /// Which option.
-    pub option: OptionName,
-    /// The letter of its short name, if it has one.
-    short: Option<u8>,
-    /// Its long name, with the dashes.
-    long: &'static [u8],
-    /// Whether it takes a value.
-    pub takes_value: bool,
-    /// Its line of the help.
-    help: Template,
-}
 
 /// Declares the options, and their lines of the help, in one table.
 macro_rules! options {
@@ -33,8 +18,10 @@ macro_rules! options {
         }
 
         /// All options.
-        const DEFINITIONS: &[Definition] =
-            &[$(Definition::new(OptionName::$option, $line, template!($line))),*];
+        const OPTIONS: &[OptionName] = &[$(OptionName::$option),*];
+
+        /// Their lines of the help, each with a newline after it.
+        const LINES: Template = template!(concat!($("  ", $line, "\n"),*));
     };
 }
 
@@ -54,44 +41,50 @@ options! {
     Version     "-V, --version"
 }
 
-impl Definition {
-    /// Parses a line of the help. One space is before the value, and at least two are before the explanation.
-    #[expect(clippy::panic, reason = "only the compiler runs it")]
-    const fn new(option: OptionName, line: &'static str, help: Template) -> Definition {
-        let (short, rest) = match line.as_bytes() {
-            [b'-', letter, b',', b' ', rest @ ..] => (Some(*letter), rest),
-            [b' ', b' ', b' ', b' ', rest @ ..] => (None, rest),
-            _ => panic!("a line begins with a short name or four spaces"),
-        };
-        let (long, after) = split_once(rest, b' ');
-        let [b'-', b'-', ..] = long else { panic!("every option has a long name") };
-        Definition {
-            option,
-            short,
-            long,
-            help,
-            takes_value: matches!(after, Some([b'A'..=b'Z', ..])),
-        }
+/// How a command line names an option, and what follows the name.
+struct Syntax {
+    /// The letter of the short name, or a space if there is none.
+    letter: u8,
+    /// The long name without the first of its dashes.
+    long: &'static [u8],
+    /// Whether a value follows.
+    takes_value: bool,
+}
+
+impl OptionName {
+    /// Returns the option with this name: a letter, or a long name without the first of its dashes.
+    pub fn find(name: &[u8]) -> Option<OptionName> {
+        OPTIONS.iter().copied().find(|option| {
+            let Syntax { letter, long, .. } = option.syntax();
+            long == name || (name == [letter] && letter != b' ')
+        })
     }
 
-    /// Returns the option with this name: a letter, or a long name without the first of its dashes.
-    pub fn find(name: &[u8]) -> Option<&'static Definition> {
-        DEFINITIONS.iter().find(|definition| match name {
-            [b'-', ..] => definition.long.strip_prefix(b"-") == Some(name),
-            _ => definition.short.is_some_and(|letter| name == [letter]),
-        })
+    /// Returns whether it takes a value.
+    pub fn takes_value(self) -> bool {
+        self.syntax().takes_value
+    }
+
+    /// Reads its line of the help. One space is before the value, and at least two are before the explanation.
+    const fn syntax(self) -> Syntax {
+        let line = nth_field(LINES.0, b'\n', self as usize);
+        let [_, _, _, letter, _, _, b'-', names @ ..] = line else {
+            return Syntax { letter: b' ', long: b"", takes_value: false };
+        };
+        let (long, after) = split_once(names, b' ');
+        Syntax { letter: *letter, long, takes_value: matches!(after, Some([b'A'..=b'Z', ..])) }
     }
 }
 
-// Two options with the same letter do not compile.
+// Two options with the same letter do not compile, nor does one without a long name.
 const _: () = {
     let mut is_taken = [false; 128];
-    let mut rest = DEFINITIONS;
-    while let [definition, others @ ..] = rest {
-        if let Some(letter) = definition.short {
-            assert!(!is_taken[letter as usize], "two options have the same letter");
-            is_taken[letter as usize] = true;
-        }
+    let mut rest = OPTIONS;
+    while let [option, others @ ..] = rest {
+        let Syntax { letter, long, .. } = option.syntax();
+        assert!(matches!(long, [b'-', ..]), "every option has a long name");
+        assert!(letter == b' ' || !is_taken[letter as usize], "two options have the same letter");
+        is_taken[letter as usize] = true;
         rest = others;
     }
 };
@@ -124,11 +117,7 @@ STATE: <conntrack-states>
 "
     );
     text.fill(usage, &Lists);
-    for definition in DEFINITIONS {
-        text.push(b"  ");
-        text.fill(definition.help, &Lists);
-        text.push(b"\n");
-    }
+    text.fill(LINES, &Lists);
     text.fill(keys, &Lists);
 }
 

@@ -4,7 +4,7 @@ use heapless::Vec;
 
 use super::arguments::{Argument, Arguments};
 use super::audience::Audience;
-use super::options::{Definition, OptionName};
+use super::options::OptionName;
 use super::usage_error::{Problem, UsageError};
 use crate::bytes::decimal::parse_decimal;
 use crate::bytes::name_list::named_enum;
@@ -169,8 +169,8 @@ impl<'a> Parser<'_, '_, 'a> {
         let (result, name, value) = match argument {
             Argument::Path(path) => (self.set_path(path), path, path),
             Argument::Unknown(name) => (Err(Problem::UnknownOption), name, name),
-            Argument::Option { definition, name, value } => {
-                (self.take_option(definition, value), name, value.unwrap_or_default())
+            Argument::Option { option, name, value } => {
+                (self.take_option(option, value), name, value.unwrap_or_default())
             }
         };
         if let Err(problem) = result {
@@ -188,16 +188,15 @@ impl<'a> Parser<'_, '_, 'a> {
 
     fn take_option(
         &mut self,
-        definition: &Definition,
+        option: OptionName,
         value: Option<&'a [u8]>,
     ) -> Result<(), Problem> {
-        let option = definition.option;
         if let OptionName::Warning | OptionName::Critical = option {
             self.audience = Audience::Monitor;
         }
         match value {
-            None if definition.takes_value => Err(Problem::MissingValue),
-            Some(_) if !definition.takes_value => Err(Problem::UnwantedValue),
+            None if option.takes_value() => Err(Problem::MissingValue),
+            Some(_) if !option.takes_value() => Err(Problem::UnwantedValue),
             value => self.set(option, value.unwrap_or_default()),
         }
     }
