@@ -186,11 +186,7 @@ impl<'a> Parser<'_, '_, 'a> {
         }
     }
 
-    fn take_option(
-        &mut self,
-        option: OptionName,
-        value: Option<&'a [u8]>,
-    ) -> Result<(), Problem> {
+    fn take_option(&mut self, option: OptionName, value: Option<&'a [u8]>) -> Result<(), Problem> {
         if let OptionName::Warning | OptionName::Critical = option {
             self.audience = Audience::Monitor;
         }
