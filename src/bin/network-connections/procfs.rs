@@ -102,13 +102,16 @@ fn explain_missing_conntrack(procfs: &[u8], errno: Errno) -> Reason {
 /// If a file can't be read or holds no number.
 pub fn read_table_fill(procfs: &[u8], buffer: &mut Buffer) -> Result<TableFill, Failure> {
     let mut directory = procfs;
-    let mut resource: fn(ProcFile) -> Resource = Resource::ProcFile;
     let mut entries = read_number(directory, ProcFile::ConntrackCount, buffer);
-    if entries.is_err() && is_own_namespace(procfs, buffer) {
-        (directory, resource) = (PROCFS, Resource::OwnProcFile);
+    let is_own = entries.is_err() && is_own_namespace(procfs, buffer);
+    if is_own {
+        directory = PROCFS;
         entries = read_number(directory, ProcFile::ConntrackCount, buffer);
     }
-    let failed = |file, errno| Failure { resource: resource(file), reason: Reason::Errno(errno) };
+    let failed = |file, errno| {
+        let resource = if is_own { Resource::OwnProcFile(file) } else { Resource::ProcFile(file) };
+        Failure { resource, reason: Reason::Errno(errno) }
+    };
     let limit = |buffer| read_number(directory, ProcFile::ConntrackMax, buffer);
     Ok(TableFill {
         entries: entries.map_err(|errno| failed(ProcFile::ConntrackCount, errno))?,
