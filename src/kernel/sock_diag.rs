@@ -17,7 +17,8 @@ use crate::model::socket::{Socket, SocketTable, State};
 pub fn kernel_dump_is_reliable(release: &[u8]) -> bool {
     let (major, rest) = split_once(release, b'.');
     let (minor, _) = split_once(rest.unwrap_or_default(), b'.');
-    (parse_decimal(major), parse_decimal(minor)) >= (Some(4), Some(4))
+    let number = |digits| parse_decimal(digits).unwrap_or_default();
+    (number(major), number(minor)) >= (4, 4)
 }
 
 // include/uapi/linux/inet_diag.h and sock_diag.h, which the libc crate lacks.
