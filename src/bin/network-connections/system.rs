@@ -334,8 +334,10 @@ pub fn is_first_process() -> bool {
 
 /// Lets a signal do what it does by default, whatever the process inherited.
 pub fn reset_signal(signal: c_int) {
-    // SAFETY: the default action runs no code of the program.
-    unsafe { libc::signal(signal, libc::SIG_DFL) };
+    // Zeros are SIG_DFL without a flag.
+    let default = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: the default action runs no code of the program, and a null pointer asks for no old one.
+    unsafe { libc::sigaction(signal, default.as_ptr(), ptr::null_mut()) };
 }
 
 /// Blocks these signals and no others, and opens a descriptor to [receive](receive_signal) them.
@@ -350,7 +352,10 @@ pub fn block_signals(signals: &[c_int]) -> Result<Fd, Errno> {
         unsafe { libc::sigaddset(set, signal) };
     }
     // SAFETY: the set is initialised, and a null pointer asks for no old one.
-    retry(|| unsafe { libc::sigprocmask(libc::SIG_SETMASK, set, ptr::null_mut()) } as isize)?;
+    match unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, set, ptr::null_mut()) } {
+        0 => {}
+        errno => return Err(Errno(errno as usize)),
+    }
     // SAFETY: the set is initialised, and -1 asks for a new descriptor.
     retry(|| unsafe { libc::signalfd(-1, set, 0) } as isize).map(Fd::from)
 }
