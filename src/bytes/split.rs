@@ -2,13 +2,13 @@
 
 /// Returns the bytes before the first separator, and the bytes after it if there is one.
 pub const fn split_once(text: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
-    let mut rest = text;
-    while let [byte, after @ ..] = rest {
-        if *byte == separator {
-            let (before, _) = text.split_at(text.len() - rest.len());
-            return (before, Some(after));
+    let mut index = 0;
+    while index < text.len() {
+        let (before, rest) = text.split_at(index);
+        match rest {
+            [byte, after @ ..] if *byte == separator => return (before, Some(after)),
+            _ => index += 1,
         }
-        rest = after;
     }
     (text, None)
 }

@@ -100,13 +100,12 @@ pub fn parse(bytes: &[u8], start: usize) -> Option<(ConntrackRow<'_>, usize)> {
     index += 1;
     loop {
         index = find_uppercase_or_delimiter(bytes, index)?;
-        let word_start = index;
-        let [before, first] = *bytes.get(word_start - 1..)?.first_chunk()?;
-        if first == b'\n' {
+        if bytes.get(index) == Some(&b'\n') {
             break;
         }
+        let word_start = index;
         index = find_word_end(bytes, word_start + 1)?;
-        if before != b' ' {
+        if bytes.get(word_start - 1) != Some(&b' ') {
             continue;
         }
         match Spelling::read(bytes, word_start, index)?.label() {

@@ -97,6 +97,7 @@ impl<'a, const WORDS: usize> TableReader<'a, WORDS> {
         let end = self.terminate(read);
         let words = &self.buffer.0;
         let mut rest = 0;
+        let mut rows = 0;
         let retain_from = loop {
             let newline = find_newline(words, rest);
             let start = newline + 1;
@@ -107,12 +108,13 @@ impl<'a, const WORDS: usize> TableReader<'a, WORDS> {
                 // The byte at `end` is not of the table, but the newline of `terminate`.
                 Some(row) if row.rest < end => {
                     count(row.socket);
-                    self.lines = self.lines.saturating_add(1);
+                    rows += 1;
                     rest = row.rest;
                 }
                 _ => break newline,
             }
         };
+        self.lines = self.lines.saturating_add(rows);
         self.retain(retain_from, end, HEAD_LENGTH)
     }
 
@@ -129,15 +131,17 @@ impl<'a, const WORDS: usize> TableReader<'a, WORDS> {
         let end = self.terminate(read);
         let bytes = self.buffer.0.as_flattened();
         let mut newline = 0;
+        let mut rows = 0;
         while let Some((row, next)) = conntrack_row::parse(bytes, newline + 1) {
             // The byte at `end` is not of the table, but the newline of `terminate`.
             if next >= end {
                 break;
             }
             count(row);
-            self.lines = self.lines.saturating_add(1);
+            rows += 1;
             newline = next;
         }
+        self.lines = self.lines.saturating_add(rows);
         self.retain(newline, end, Self::LONGEST_CONNTRACK_ROW)
     }
 

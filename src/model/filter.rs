@@ -30,7 +30,6 @@ impl Filter {
 
     /// Returns whether a connection between these ports counts: the local one and the remote one, or of a
     /// tracked connection the source and the destination of its original direction.
-    #[inline(never)]
     pub fn selects_ports(&self, [local, remote]: [Port; 2]) -> bool {
         contains_port(&self.local_ports, local) && contains_port(&self.remote_ports, remote)
     }

@@ -89,9 +89,9 @@ fn push_performance_data(query: &Query, counts: &Counts, text: &mut TextBuffer) 
     text.push_escaped(query.name);
     text.push(b"'=");
     text.push_number(counts.number(query.key));
-    for range in [&query.warning, &query.critical] {
-        text.push(b";");
-        text.push_escaped(range.map_or(b"", AlertRange::text));
-    }
+    text.push(b";");
+    text.push_escaped(query.warning.map_or(b"", AlertRange::text));
+    text.push(b";");
+    text.push_escaped(query.critical.map_or(b"", AlertRange::text));
     text.push(b";0;");
 }

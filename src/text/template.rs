@@ -87,12 +87,15 @@ pub const fn encode<const LENGTH: usize>(template: &str) -> ([u8; LENGTH], usize
     let mut rest = template.as_bytes();
     while let [byte, after @ ..] = rest {
         assert!(byte.is_ascii(), "a byte with the highest bit set stands for a placeholder");
-        (bytes[length], rest) = match (*byte, split_once(after, b'>')) {
-            (b'<', (name, Some(after))) => match Placeholder::NAMES.position(name) {
-                Some(index) => (PLACEHOLDER | index as u8, after),
-                None => panic!("there is no placeholder with this name"),
+        (bytes[length], rest) = match *byte {
+            b'<' => match split_once(after, b'>') {
+                (name, Some(after)) => match Placeholder::NAMES.position(name) {
+                    Some(index) => (PLACEHOLDER | index as u8, after),
+                    None => panic!("there is no placeholder with this name"),
+                },
+                (_, None) => (b'<', after),
             },
-            (byte, _) => (byte, after),
+            byte => (byte, after),
         };
         length += 1;
     }
