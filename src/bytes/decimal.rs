@@ -1,7 +1,7 @@
 //! Decimal numbers, as a command line and procfs have them.
 
-/// Parses digits. A number above [`i32::MAX`] becomes [`i32::MAX`]: there are fewer connections, ports and
-/// seconds than that.
+/// Parses digits. A number above [`i32::MAX`] becomes [`i32::MAX`]: there are
+/// fewer connections, ports and seconds than that.
 pub fn parse_decimal(digits: &[u8]) -> Option<i32> {
     let mut number: i32 = 0;
     for digit in digits {

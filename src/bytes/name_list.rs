@@ -4,7 +4,8 @@ use core::str;
 
 use super::split::{nth_field, split_once};
 
-/// Names with a space between them. One text takes less room than an array of pointers to texts.
+/// Names with a space between them. One text takes less room than an array of
+/// pointers to texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NameList(pub &'static str);
 
@@ -29,7 +30,8 @@ impl NameList {
         None
     }
 
-    /// Splits the list before the name with this index, which must exist, so that each part fits a line.
+    /// Splits the list before the name with this index, which must exist, so
+    /// that each part fits a line.
     #[expect(clippy::panic, reason = "only the compiler runs it")]
     pub const fn split_before(self, index: usize) -> (NameList, NameList) {
         let mut rest = self.0.as_bytes();
@@ -62,7 +64,8 @@ const fn is_same(mut left: &[u8], mut right: &[u8]) -> bool {
 
 /// Declares an enum and the name of each variant in one table.
 ///
-/// The enum has `NAMES`, `ALL` and `COUNT`, in the order of the table, and `from_name`.
+/// The enum has `NAMES`, `ALL` and `COUNT`, in the order of the table, and
+/// `from_name`.
 macro_rules! named_enum {
     (
         $(#[$attribute:meta])*

@@ -1,7 +1,7 @@
 //! Several bytes at once in one word of the machine ("SIMD within a register").
 //!
-//! A word's first byte is the first in memory. On a little-endian machine these are its lowest bits, on a
-//! big-endian machine its highest.
+//! A word's first byte is the first in memory. On a little-endian machine these
+//! are its lowest bits, on a big-endian machine its highest.
 
 use core::num::NonZero;
 
@@ -29,8 +29,8 @@ pub fn first_nonzero_byte(word: NonZero<Word>) -> usize {
     (zero_bits / 8) as usize
 }
 
-/// Clears the first bit that is not zero, counted from the first byte on. If every byte has at most one bit,
-/// it clears the first byte that is not zero.
+/// Clears the first bit that is not zero, counted from the first byte on. If
+/// every byte has at most one bit, it clears the first byte that is not zero.
 pub fn clear_first_bit(word: NonZero<Word>) -> Word {
     if IS_BIG_ENDIAN {
         word.get() & (Word::MAX >> 1 >> word.leading_zeros())

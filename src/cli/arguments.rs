@@ -30,8 +30,9 @@ impl Argument<'_> {
 
 /// Splits a command line, without the program's name.
 ///
-/// Options and paths come in any order, and the word `--` ends the options. A word of one dash and letters is a
-/// series of short options. An option that takes a value takes the rest of its word, or else the next word.
+/// Options and paths come in any order, and the word `--` ends the options. A
+/// word of one dash and letters is a series of short options. An option that
+/// takes a value takes the rest of its word, or else the next word.
 #[derive(Clone, Debug)]
 pub struct Arguments<'a, Words> {
     words: Words,
@@ -46,7 +47,8 @@ impl<'a, Words: Iterator<Item = &'a [u8]>> Arguments<'a, Words> {
         Arguments { words, letters: b"", have_options_ended: false }
     }
 
-    /// Splits an option without the first dash. A second dash begins a long name.
+    /// Splits an option without the first dash. A second dash begins a long
+    /// name.
     fn split_option(&mut self, option: &'a [u8]) -> Argument<'a> {
         let is_long = option.first() == Some(&b'-');
         let (name, mut value) = if is_long {

@@ -14,7 +14,8 @@ pub enum Audience {
 }
 
 impl Audience {
-    /// Returns the exit status of a run that measured nothing: for a person this one.
+    /// Returns the exit status of a run that measured nothing: for a person
+    /// this one.
     pub fn exit_status(self, for_person: u8) -> u8 {
         match self {
             Audience::Person => for_person,

@@ -38,10 +38,12 @@ pub enum Resource {
 }
 
 named_enum! {
-    /// What the name of a temporary file has more than the name of the file that it replaces.
+    /// What the name of a temporary file has more than the name of the file
+    /// that it replaces.
     pub enum Suffix {
         Tmp = ".tmp",
-        /// Programs that look for files by the end of their names must not find the temporary file.
+        /// Programs that look for files by the end of their names must not find
+        /// the temporary file.
         New = ".new",
     }
 }
@@ -63,14 +65,16 @@ pub enum Reason {
     NoConntrack,
 }
 
-/// Bytes that every message fits in: its words, a path and a head, if every byte of these is escaped.
+/// Bytes that every message fits in: its words, a path and a head, if every
+/// byte of these is escaped.
 pub const LONGEST_MESSAGE: usize = {
     const WORDS: usize = 256;
     WORDS + LONGEST_ESCAPE * (LONGEST_VALUE + HEAD_LENGTH)
 };
 
 impl Failure {
-    /// Composes the message, and returns the exit status. `head` is the start of a malformed line.
+    /// Composes the message, and returns the exit status. `head` is the start
+    /// of a malformed line.
     pub fn compose(
         &self,
         plan: &Plan,

@@ -1,4 +1,5 @@
-//! The command line, and what the program says when it can't do what that asks for.
+//! The command line, and what the program says when it can't do what that asks
+//! for.
 
 pub mod options;
 pub mod arguments;

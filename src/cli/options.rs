@@ -52,7 +52,8 @@ struct Syntax {
 }
 
 impl OptionName {
-    /// Returns the option with this name: a letter, or a long name without the first of its dashes.
+    /// Returns the option with this name: a letter, or a long name without the
+    /// first of its dashes.
     pub fn find(name: &[u8]) -> Option<OptionName> {
         OPTIONS.iter().copied().find(|option| {
             let Syntax { letter, long, .. } = option.syntax();
@@ -65,7 +66,8 @@ impl OptionName {
         self.syntax().takes_value
     }
 
-    /// Reads its line of the help. One space is before the value, and at least two are before the explanation.
+    /// Reads its line of the help. One space is before the value, and at least
+    /// two are before the explanation.
     const fn syntax(self) -> Syntax {
         let line = nth_field(LINES.0, b'\n', self as usize);
         let [_, _, _, letter, _, _, b'-', names @ ..] = line else {
@@ -76,7 +78,8 @@ impl OptionName {
     }
 }
 
-// Two options with the same letter do not compile, nor does one without a long name.
+// Two options with the same letter do not compile, nor does one without a long
+// name.
 const _: () = {
     let mut is_taken = [false; 128];
     let mut rest = OPTIONS;

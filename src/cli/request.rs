@@ -42,11 +42,13 @@ pub struct Plan<'q, 'a> {
     pub procfs: &'a [u8],
     /// How the counts are shown.
     pub presentation: Presentation,
-    /// The numbers that [`Presentation::Query`] and [`Presentation::Check`] show.
+    /// The numbers that [`Presentation::Query`] and [`Presentation::Check`]
+    /// show.
     pub queries: &'q mut Queries<'a>,
     /// The file to write instead of standard output, never empty.
     pub output: Option<&'a [u8]>,
-    /// Seconds from one report to the next, 1 to [`LONGEST_INTERVAL`], in digits.
+    /// Seconds from one report to the next, 1 to [`LONGEST_INTERVAL`], in
+    /// digits.
     pub interval: Option<&'a [u8]>,
 }
 
@@ -77,7 +79,8 @@ pub enum Presentation {
 }
 
 impl<'q, 'a> Plan<'q, 'a> {
-    /// Returns the plan of an empty command line. `queries` is memory for those of the command line.
+    /// Returns the plan of an empty command line. `queries` is memory for those
+    /// of the command line.
     pub fn new(queries: &'q mut Queries<'a>) -> Plan<'q, 'a> {
         queries.clear();
         Plan {
@@ -107,19 +110,22 @@ pub struct CommandLine<'a> {
     pub request: Result<Request, UsageError<'a>>,
 }
 
-/// Memory for the queries of a command line: as many as there are keys of sockets.
+/// Memory for the queries of a command line: as many as there are keys of
+/// sockets.
 pub type Queries<'a> = Vec<Query<'a>, { Key::SOCKET_KEYS }>;
 
-/// Parses a command line, without the program's name, into the plan of an empty one.
+/// Parses a command line, without the program's name, into the plan of an empty
+/// one.
 ///
-/// The first of `--help`, `--version` and all errors is the result. The rest is parsed all the same, because a
-/// check among it makes the audience a monitor.
+/// The first of `--help`, `--version` and all errors is the result. The rest is
+/// parsed all the same, because a check among it makes the audience a monitor.
 pub fn parse<'a>(
     words: impl Iterator<Item = &'a [u8]> + Clone,
     plan: &mut Plan<'_, 'a>,
 ) -> CommandLine<'a> {
     let arguments = Arguments::new(words);
-    // Which keys there are depends on the subject, whose option may follow them.
+    // Which keys there are depends on the subject, whose option may follow
+    // them.
     if arguments.clone().any(|argument| argument.is_option(OptionName::Conntrack)) {
         plan.subject = Subject::Connections;
     }
@@ -148,12 +154,14 @@ pub fn parse<'a>(
 struct Parser<'p, 'q, 'a> {
     plan: &'p mut Plan<'q, 'a>,
     audience: Audience,
-    /// What the command line asks for instead of a count, or why it makes no sense.
+    /// What the command line asks for instead of a count, or why it makes no
+    /// sense.
     first_interruption: Option<Result<Request, UsageError<'a>>>,
     has_path: bool,
     format: Option<&'static Format>,
     has_queries: bool,
-    /// The first key that names no number. It is an error only if nothing else is.
+    /// The first key that names no number. It is an error only if nothing else
+    /// is.
     unknown_key: Option<&'a [u8]>,
 }
 
@@ -255,7 +263,8 @@ impl<'a> Parser<'_, '_, 'a> {
         self.plan.queries.push(query).or(Err(Problem::TooMany))
     }
 
-    /// Sets a range of the query for a key, which may have the other range already.
+    /// Sets a range of the query for a key, which may have the other range
+    /// already.
     fn add_threshold(&mut self, severity: Severity, value: &'a [u8]) -> Result<(), Problem> {
         let (name, Some(text)) = split_once(value, b'=') else {
             return Err(Problem::InvalidThreshold);

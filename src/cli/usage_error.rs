@@ -24,7 +24,8 @@ macro_rules! problems {
             $($(#[$doc])* $problem,)*
         }
 
-        /// The messages, each with a newline after it. One text takes less room than an array of texts.
+        /// The messages, each with a newline after it. One text takes less room
+        /// than an array of texts.
         const MESSAGES: Template = template!(concat!($($message, "\n"),*));
     };
 }
@@ -40,7 +41,8 @@ problems! {
     TooMany "too many of option '-<argument>'"
     /// A second word is no option.
     SecondPath "more than one PATH: '<argument>'"
-    /// PATH is empty, as from an unset variable in a script. It would mean the root directory.
+    /// PATH is empty, as from an unset variable in a script. It would mean the
+    /// root directory.
     EmptyPath "PATH is empty"
     /// FILE is empty.
     EmptyFile "FILE is empty"
@@ -58,7 +60,8 @@ problems! {
     InvalidRange "invalid RANGE '<argument>' (expected [@][START:][END], whole numbers in order)"
     /// SECONDS are no number, zero, or longer than a day.
     InvalidInterval "invalid SECONDS '<argument>' (expected a number from 1 to 86400)"
-    /// Netlink tells only of the sockets in the program's own network namespace.
+    /// Netlink tells only of the sockets in the program's own network
+    /// namespace.
     PathWithNetlink "--source netlink can't count in PATH '<argument>'"
     /// The program reads tracked connections only from procfs.
     ConntrackWithNetlink "--source netlink can't count with --conntrack"

@@ -1,14 +1,17 @@
 //! One row of the table of tracked connections.
 //!
-//! `ct_seq_show` (net/netfilter/nf_conntrack_standalone.c) has printed it in this way since 2.6.20:
+//! `ct_seq_show` (net/netfilter/nf_conntrack_standalone.c) has printed it in
+//! this way since 2.6.20:
 //!
 //! ```text
 //! ipv4     2 tcp      6 431999 ESTABLISHED src=… dst=… sport=… dport=… src=… … [ASSURED] mark=0 use=2
 //! ```
 //!
-//! These are the names and numbers of both protocols ("%-8s %u %-8s %u "), the seconds that are left, what
-//! the protocol adds, which for TCP is the state, and the tuples of both directions. An offloaded connection
-//! has neither seconds nor a state. The status stands after a tuple. Unknown words are skipped.
+//! These are the names and numbers of both protocols ("%-8s %u %-8s %u "), the
+//! seconds that are left, what the protocol adds, which for TCP is the state,
+//! and the tuples of both directions. An offloaded connection has neither
+//! seconds nor a state. The status stands after a tuple. Unknown words are
+//! skipped.
 
 use core::num::NonZero;
 
@@ -40,7 +43,8 @@ impl ConntrackRow<'_> {
     }
 }
 
-/// Returns the port that follows this name in the tuple of the original direction, which is the first of two.
+/// Returns the port that follows this name in the tuple of the original
+/// direction, which is the first of two.
 fn original_port(row: &[u8], name: &[u8]) -> Port {
     let mut tuples = 0;
     let mut rest = Some(row);
@@ -57,8 +61,9 @@ fn original_port(row: &[u8], name: &[u8]) -> Port {
     Port::NONE
 }
 
-/// Parses the row that begins at `start`, and returns the index of its newline with it. Returns nothing if no
-/// row begins there, or if `bytes` end before the newline.
+/// Parses the row that begins at `start`, and returns the index of its newline
+/// with it. Returns nothing if no row begins there, or if `bytes` end before
+/// the newline.
 #[inline(always)]
 pub fn parse(bytes: &[u8], start: usize) -> Option<(ConntrackRow<'_>, usize)> {
     let (family_name, head) = bytes.get(start..)?.split_first_chunk()?;
@@ -69,7 +74,8 @@ pub fn parse(bytes: &[u8], start: usize) -> Option<(ConntrackRow<'_>, usize)> {
     } else {
         return None;
     };
-    // The protocol's name has no uppercase letter, and no newline comes before its end.
+    // The protocol's name has no uppercase letter, and no newline comes before
+    // its end.
     let (a, head) = head.split_first_chunk()?;
     let common_bits = u64::from_ne_bytes(*a) & u64::from_ne_bytes(*head.first_chunk()?);
     if common_bits & LOWERCASE != LOWERCASE {
@@ -131,12 +137,12 @@ pub fn parse(bytes: &[u8], start: usize) -> Option<(ConntrackRow<'_>, usize)> {
     Some((ConntrackRow { connection, bytes, start }, index))
 }
 
-/// The bit 0x20 in eight bytes. Lowercase letters, digits, spaces and marks have it, uppercase letters and the
-/// newline do not.
+/// The bit 0x20 in eight bytes. Lowercase letters, digits, spaces and marks
+/// have it, uppercase letters and the newline do not.
 const LOWERCASE: u64 = u64::from_ne_bytes([0x20; 8]);
 
-/// Returns the index of the next byte without the bit 0x20. Of a row's bytes these are uppercase letters,
-/// brackets, `_` and the newline.
+/// Returns the index of the next byte without the bit 0x20. Of a row's bytes
+/// these are uppercase letters, brackets, `_` and the newline.
 #[inline(always)]
 fn find_uppercase_or_delimiter(bytes: &[u8], start: usize) -> Option<usize> {
     let bit = splat(0x20);
@@ -162,8 +168,9 @@ fn find_uppercase_or_delimiter(bytes: &[u8], start: usize) -> Option<usize> {
     }
 }
 
-/// Returns the index of the next byte with neither the bit 0x40 nor the bit 0x10. Of a row's bytes these are
-/// the space, the newline, and marks such as `-` and `,`.
+/// Returns the index of the next byte with neither the bit 0x40 nor the bit
+/// 0x10. Of a row's bytes these are the space, the newline, and marks such as
+/// `-` and `,`.
 #[inline(always)]
 fn find_word_end(bytes: &[u8], start: usize) -> Option<usize> {
     let bit = splat(0x40);
@@ -184,8 +191,9 @@ enum Label {
     Status(ConnectionStatus),
 }
 
-/// The letters of a word with 4 to 12 bytes, in a form that compares quickly: its first eight and last four
-/// bytes overlap or meet. A word with fewer than eight bytes is compared with what follows it.
+/// The letters of a word with 4 to 12 bytes, in a form that compares quickly:
+/// its first eight and last four bytes overlap or meet. A word with fewer than
+/// eight bytes is compared with what follows it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Spelling {
     first: [u8; 8],
@@ -233,8 +241,8 @@ impl Spelling {
         (known.spelling == *self).then_some(known.label)
     }
 
-    /// Returns the index of the one known word that this can be: a hash of the first and the last four bytes,
-    /// which no two known words have in common.
+    /// Returns the index of the one known word that this can be: a hash of the
+    /// first and the last four bytes, which no two known words have in common.
     const fn slot(&self, factor: u32) -> usize {
         let [a, b, c, d, ..] = self.first;
         let first = u32::from_ne_bytes([a, b, c, d]);
@@ -251,7 +259,8 @@ static KNOWN_WORDS: [KnownWord; SLOTS] = match known_words(FACTOR) {
     None => panic!("FACTOR gives two words the same slot"),
 };
 
-/// The first odd factor, from the one of Fibonacci hashing on, that gives every known word a slot of its own.
+/// The first odd factor, from the one of Fibonacci hashing on, that gives every
+/// known word a slot of its own.
 const FACTOR: u32 = {
     let mut factor = 0x9e37_79b1;
     while known_words(factor).is_none() {
@@ -260,7 +269,8 @@ const FACTOR: u32 = {
     factor
 };
 
-/// Places the known words by this factor, or returns nothing if two words have the same slot.
+/// Places the known words by this factor, or returns nothing if two words have
+/// the same slot.
 const fn known_words(factor: u32) -> Option<[KnownWord; SLOTS]> {
     let mut words = [KnownWord::NONE; SLOTS];
     let mut index = 0;
@@ -271,7 +281,8 @@ const fn known_words(factor: u32) -> Option<[KnownWord; SLOTS]> {
             Label::Status(ConnectionStatus::ALL[index - ConnectionState::COUNT])
         };
         index += 1;
-        // The kernel prints neither. They are the report's names for a row without a known word.
+        // The kernel prints neither. They are the report's names for a row
+        // without a known word.
         if let Label::State(ConnectionState::Unknown) | Label::Status(ConnectionStatus::Replied) =
             label
         {
@@ -288,7 +299,8 @@ const fn known_words(factor: u32) -> Option<[KnownWord; SLOTS]> {
 }
 
 impl Label {
-    /// Returns how the kernel prints the label: a state before a tuple, and a status in brackets.
+    /// Returns how the kernel prints the label: a state before a tuple, and a
+    /// status in brackets.
     #[expect(clippy::panic, reason = "only the compiler runs it")]
     const fn spelling(self) -> Spelling {
         let mut text = [0; 32];

@@ -2,9 +2,11 @@
 
 use crate::bytes::split::nth_field;
 
-/// An error number. The numbers differ between architectures, and [`libc`] has those of each.
+/// An error number. The numbers differ between architectures, and [`libc`] has
+/// those of each.
 ///
-/// It is as wide as a number of bytes, so that the result of a system call fits two registers.
+/// It is as wide as a number of bytes, so that the result of a system call fits
+/// two registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Errno(pub usize);
 
@@ -33,8 +35,9 @@ macro_rules! errnos {
     };
 }
 
-// What the program's system calls may fail with. The words are glibc's, so that a message is the same with
-// every C library. musl's `strerror` would add 1.4 KB.
+// What the program's system calls may fail with. The words are glibc's, so that
+// a message is the same with every C library. musl's `strerror` would add 1.4
+// KB.
 errnos! {
     PERM EPERM "Operation not permitted"
     NOENT ENOENT "No such file or directory"
@@ -51,7 +54,8 @@ errnos! {
     ISDIR EISDIR "Is a directory"
     INVAL EINVAL "Invalid argument"
     MFILE EMFILE "Too many open files"
-    // At a limit of the file size where SIGXFSZ is ignored. Else that signal ends the program.
+    // At a limit of the file size where SIGXFSZ is ignored. Else that signal
+    // ends the program.
     FBIG EFBIG "File too large"
     NOSPC ENOSPC "No space left on device"
     ROFS EROFS "Read-only file system"
@@ -59,7 +63,8 @@ errnos! {
     LOOP ELOOP "Too many levels of symbolic links"
     // A report that is longer than the buffer it is composed in.
     MSGSIZE EMSGSIZE "Message too long"
-    // Netlink: a malformed datagram, a kernel without the protocol or before 4.4, and too many sockets.
+    // Netlink: a malformed datagram, a kernel without the protocol or before
+    // 4.4, and too many sockets.
     BADMSG EBADMSG "Bad message"
     PROTONOSUPPORT EPROTONOSUPPORT "Protocol not supported"
     OPNOTSUPP EOPNOTSUPP "Operation not supported"

@@ -1,7 +1,7 @@
 //! Messages of netlink(7).
 //!
-//! A datagram is a series of messages, each with a header (`struct nlmsghdr` in include/uapi/linux/netlink.h).
-//! Numbers are in the byte order of the machine.
+//! A datagram is a series of messages, each with a header (`struct nlmsghdr` in
+//! include/uapi/linux/netlink.h). Numbers are in the byte order of the machine.
 
 use core::ffi::c_int;
 
@@ -24,8 +24,9 @@ pub enum Message<'a> {
 /// Splits the first message off a datagram.
 ///
 /// # Errors
-/// The error that the kernel reports, [`Errno::AGAIN`] if the dump was interrupted and may lack sockets, or
-/// [`Errno::BADMSG`] if the datagram is malformed.
+/// The error that the kernel reports, [`Errno::AGAIN`] if the dump was
+/// interrupted and may lack sockets, or [`Errno::BADMSG`] if the datagram is
+/// malformed.
 pub fn split_message(datagram: &[u8]) -> Result<(Message<'_>, &[u8]), Errno> {
     let [a, b, c, d, e, f, g, h, ..] = datagram else { return Err(Errno::BADMSG) };
     let length = u32::from_ne_bytes([*a, *b, *c, *d]) as usize;
@@ -35,7 +36,8 @@ pub fn split_message(datagram: &[u8]) -> Result<(Message<'_>, &[u8]), Errno> {
     if c_int::from(flags) & NLM_F_DUMP_INTR != 0 {
         return Err(Errno::AGAIN);
     }
-    // The next message begins at a multiple of four, unless the datagram ends before.
+    // The next message begins at a multiple of four, unless the datagram ends
+    // before.
     let rest = datagram.get(length.next_multiple_of(4)..).unwrap_or_default();
     if c_int::from(kind) >= NLMSG_MIN_TYPE {
         return Ok((Message::Content(content), rest));

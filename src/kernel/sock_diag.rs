@@ -1,4 +1,5 @@
-//! Dumps of sockets by sock_diag(7): the requests, and the sockets in the kernel's answers.
+//! Dumps of sockets by sock_diag(7): the requests, and the sockets in the
+//! kernel's answers.
 
 use core::ffi::c_int;
 
@@ -11,9 +12,9 @@ use crate::bytes::split::split_once;
 use crate::model::port::Port;
 use crate::model::socket::{Socket, SocketTable, State};
 
-/// Returns whether a kernel of this release dumps what it shows in procfs, each socket once. Some before 4.4
-/// repeat sockets, dump without end, or read memory that is not theirs (net/ipv4/inet_diag.c,
-/// net/ipv4/udp_diag.c).
+/// Returns whether a kernel of this release dumps what it shows in procfs, each
+/// socket once. Some before 4.4 repeat sockets, dump without end, or read
+/// memory that is not theirs (net/ipv4/inet_diag.c, net/ipv4/udp_diag.c).
 pub fn kernel_dump_is_reliable(release: &[u8]) -> bool {
     let (major, rest) = split_once(release, b'.');
     let (minor, _) = split_once(rest.unwrap_or_default(), b'.');
@@ -25,14 +26,16 @@ pub fn kernel_dump_is_reliable(release: &[u8]) -> bool {
 const TCPDIAG_GETSOCK: u16 = 18;
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
 
-/// The states 0 to 11. With 13 (BOUND_INACTIVE) the kernel would dump sockets that procfs lacks, as CLOSE.
+/// The states 0 to 11. With 13 (BOUND_INACTIVE) the kernel would dump sockets
+/// that procfs lacks, as CLOSE.
 const STATES: u32 = 0xfff;
 
 /// The sockets that the kernel dumps at one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DumpKind {
-    /// TCP over both address families, by the old kind of request. It names no family, and the kernel walks
-    /// its table once for both (`inet_diag_dump_compat` in net/ipv4/inet_diag.c).
+    /// TCP over both address families, by the old kind of request. It names no
+    /// family, and the kernel walks its table once for both
+    /// (`inet_diag_dump_compat` in net/ipv4/inet_diag.c).
     Tcp,
     /// UDP over IPv4.
     Udp4,
@@ -41,8 +44,8 @@ pub enum DumpKind {
 }
 
 impl DumpKind {
-    /// All dumps, in the order of the requests. With IPv6 off, the module that dumps UDP over IPv6 is loaded
-    /// only by the request for UDP over IPv4.
+    /// All dumps, in the order of the requests. With IPv6 off, the module that
+    /// dumps UDP over IPv6 is loaded only by the request for UDP over IPv4.
     pub const ALL: &[DumpKind] = &[DumpKind::Tcp, DumpKind::Udp4, DumpKind::Udp6];
 
     /// Returns the request for the dump.
@@ -58,7 +61,8 @@ impl DumpKind {
     }
 }
 
-/// A request for a dump, in words of 32 bits: a `struct nlmsghdr`, which has four, and the request itself.
+/// A request for a dump, in words of 32 bits: a `struct nlmsghdr`, which has
+/// four, and the request itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     words: [[u8; 4]; LONGEST_REQUEST],
@@ -91,7 +95,8 @@ impl Request {
         request
     }
 
-    /// Sets the first fields of a `struct inet_diag_req_v2`: sdiag_family and sdiag_protocol, and idiag_states.
+    /// Sets the first fields of a `struct inet_diag_req_v2`: sdiag_family and
+    /// sdiag_protocol, and idiag_states.
     const fn set_udp(&mut self, family: c_int) {
         self.words[4] = [family as u8, IPPROTO_UDP as u8, 0, 0];
         self.words[4 + 1] = STATES.to_ne_bytes();
@@ -103,7 +108,8 @@ impl Request {
     }
 }
 
-/// Passes on the sockets in a datagram of this dump, and returns whether it is the last.
+/// Passes on the sockets in a datagram of this dump, and returns whether it is
+/// the last.
 ///
 /// # Errors
 /// The error that the kernel reports, or what is wrong with the datagram.
@@ -125,8 +131,9 @@ pub fn parse_datagram(
     }
 }
 
-/// Parses a `struct inet_diag_msg` (include/uapi/linux/inet_diag.h): the socket, and the table that procfs
-/// shows it in. Ports and addresses are in network byte order.
+/// Parses a `struct inet_diag_msg` (include/uapi/linux/inet_diag.h): the
+/// socket, and the table that procfs shows it in. Ports and addresses are in
+/// network byte order.
 fn parse_socket(message: &[u8], dump: DumpKind) -> Option<(SocketTable, Socket)> {
     let message: &[u8; 72] = message.first_chunk()?;
     let [family, state, _, _, a, b, c, d, ..] = message;

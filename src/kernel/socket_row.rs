@@ -1,21 +1,23 @@
 //! One row of a socket table.
 //!
-//! It begins as the kernel's format strings have it since 2.6, such as in `get_tcp4_sock` in
-//! net/ipv4/tcp_ipv4.c:
+//! It begins as the kernel's format strings have it since 2.6, such as in
+//! `get_tcp4_sock` in net/ipv4/tcp_ipv4.c:
 //!
 //! ```text
 //!   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
 //!    0: 0100007F:0CEA 0100007F:D2A6 01 …      "%4d: %08X:%04X %08X:%04X %02X …" (UDP tables: %5d)
 //! ```
 //!
-//! An IPv6 address is four times `%08X`. The columns after `st` differ between kernels and are not read.
+//! An IPv6 address is four times `%08X`. The columns after `st` differ between
+//! kernels and are not read.
 
 use crate::bytes::swar::{WORD_SIZE, Word, splat, word};
 use crate::model::port::Port;
 use crate::model::socket::{Family, Socket, State};
 
-/// The columns from the colon of `sl` to `st`, with an x for each hexadecimal digit. The whole, either half,
-/// and the remote address, which begins the second half, are whole words of any machine.
+/// The columns from the colon of `sl` to `st`, with an x for each hexadecimal
+/// digit. The whole, either half, and the remote address, which begins the
+/// second half, are whole words of any machine.
 const INET: &[u8] = b": xxxxxxxx:xxxx xxxxxxxx:xxxx xx";
 const INET6: &[u8] =
     b": xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx:xxxx xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx:xxxx xx";
@@ -23,10 +25,12 @@ const INET6: &[u8] =
 /// The widest `sl`, which is an `int`.
 const LONGEST_SLOT: usize = "2147483647".len();
 
-/// The most bytes that tell whether a line is a row: up to the space after `st`.
+/// The most bytes that tell whether a line is a row: up to the space after
+/// `st`.
 pub const HEAD_LENGTH: usize = LONGEST_SLOT + INET6.len() + " ".len();
 
-/// How many bytes [`parse`] looks at from the start of a row on. Some may belong to later rows.
+/// How many bytes [`parse`] looks at from the start of a row on. Some may
+/// belong to later rows.
 pub const WINDOW: usize = LONGEST_SLOT + LONGEST_COLUMNS;
 
 /// The columns from the colon of `sl` on, and a word after `st`.
@@ -36,14 +40,17 @@ const LONGEST_COLUMNS: usize = INET6.len() + WORD_SIZE;
 pub struct SocketRow {
     /// The socket of the row.
     pub socket: Socket,
-    /// An index after the parsed columns, from which on to look for the newline. It is after the bytes that
-    /// were read only if these end before the byte that follows `st`.
+    /// An index after the parsed columns, from which on to look for the
+    /// newline. It is after the bytes that were read only if these end before
+    /// the byte that follows `st`.
     pub rest: usize,
 }
 
-/// Parses the row that begins at `start`, or returns nothing if no row begins there.
+/// Parses the row that begins at `start`, or returns nothing if no row begins
+/// there.
 ///
-/// A newline that ends the bytes read so far may stand in for the byte after `st`.
+/// A newline that ends the bytes read so far may stand in for the byte after
+/// `st`.
 #[inline(always)]
 pub fn parse(bytes: &[u8], start: usize, family: Family) -> Option<SocketRow> {
     let window: &[u8; WINDOW] = bytes.get(start..)?.first_chunk()?;
@@ -85,10 +92,12 @@ pub fn parse(bytes: &[u8], start: usize, family: Family) -> Option<SocketRow> {
     Some(SocketRow { socket, rest })
 }
 
-/// Returns the width of the number in the `sl` column, with the spaces before it.
+/// Returns the width of the number in the `sl` column, with the spaces before
+/// it.
 #[inline(always)]
 fn slot_width(window: &[u8; WINDOW]) -> Option<usize> {
-    // In a long table nearly every number has four digits or more, which this tells at once.
+    // In a long table nearly every number has four digits or more, which this
+    // tells at once.
     let values = u32::from_ne_bytes(*window.first_chunk()?) ^ u32::from_ne_bytes([b'0'; 4]);
     let above_9 = values.wrapping_add(u32::from_ne_bytes([0x80 - ABOVE_9; 4]));
     let mut has_digits = (values | above_9) & u32::from_ne_bytes([0x80; 4]) == 0;
@@ -105,21 +114,22 @@ fn slot_width(window: &[u8; WINDOW]) -> Option<usize> {
 
 /// Returns whether columns match a layout, a word at a time.
 ///
-/// The comparison of several bytes at once is the one of "Bit Twiddling Hacks" (Sean Eron Anderson). A table
-/// of 256 values is larger and slower.
+/// The comparison of several bytes at once is the one of "Bit Twiddling Hacks"
+/// (Sean Eron Anderson). A table of 256 values is larger and slower.
 #[inline(always)]
 fn matches_layout(columns: &[u8; LONGEST_COLUMNS], layout: &[Pattern]) -> bool {
     let mut mismatches = 0;
     for (bytes, pattern) in columns.chunks_exact(WORD_SIZE).zip(layout) {
-        // A byte's value is 0 where it is the layout's. For an x it is 0 to 9, or the difference of A to F to
-        // the digit 0.
+        // A byte's value is 0 where it is the layout's. For an x it is 0 to 9,
+        // or the difference of A to F to the digit 0.
         let value = bytes.first_chunk().map_or(0, word) ^ pattern.zeros;
         // Each sum has the highest bit of every byte whose value is at least:
         //             above_all   above_low   high
         //   for x     ABOVE_F     ABOVE_9     A
         //   else      1 + GAP     1           A      (1 + GAP is less than A)
-        // `high` implies `above_low`: they differ between ABOVE_9 and A. A byte carries into the next byte only
-        // if its own highest bit is set, and then the columns do not match anyway.
+        // `high` implies `above_low`: they differ between ABOVE_9 and A. A byte
+        // carries into the next byte only if its own highest bit is set, and
+        // then the columns do not match anyway.
         let above_all = value.wrapping_add(pattern.offset);
         let above_low = above_all.wrapping_add(splat(GAP));
         let high = value.wrapping_add(splat(0x80 - A));
@@ -130,7 +140,8 @@ fn matches_layout(columns: &[u8; LONGEST_COLUMNS], layout: &[Pattern]) -> bool {
 
 /// Returns the state whose number is this hexadecimal digit.
 fn state_of_digit(digit: u8) -> State {
-    /// The states by the low five bits of their digits, which no two digits have in common.
+    /// The states by the low five bits of their digits, which no two digits
+    /// have in common.
     const STATES: [State; 32] = {
         let mut states = [State::Unknown; 32];
         let mut digits: &[u8] = b"0123456789AB";
@@ -149,8 +160,8 @@ fn state_of_digit(digit: u8) -> State {
 struct Pattern {
     /// The bytes of the layout, with the digit 0 for each x.
     zeros: Word,
-    /// What to add to the values, so that the highest bit of each byte tells that its value is above the
-    /// highest that can match.
+    /// What to add to the values, so that the highest bit of each byte tells
+    /// that its value is above the highest that can match.
     offset: Word,
 }
 

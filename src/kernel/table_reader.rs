@@ -1,7 +1,8 @@
 //! A table of procfs, cut into rows as it is read.
 //!
-//! The first line of a socket table is its header. A table of tracked connections has none. Every other line
-//! is a row. How reads cut the table makes no difference to the result.
+//! The first line of a socket table is its header. A table of tracked
+//! connections has none. Every other line is a row. How reads cut the table
+//! makes no difference to the result.
 
 use core::cell::Cell;
 use core::num::NonZero;
@@ -21,7 +22,8 @@ pub struct MalformedLine {
     pub head_length: u8,
 }
 
-/// Memory that tables are read into, in words, because the search for a newline looks at whole words.
+/// Memory that tables are read into, in words, because the search for a newline
+/// looks at whole words.
 #[repr(align(8))]
 pub struct ReadBuffer<const WORDS: usize>(pub [[u8; WORD_SIZE]; WORDS]);
 
@@ -34,7 +36,8 @@ impl<const WORDS: usize> ReadBuffer<WORDS> {
         self.0.as_flattened_mut()
     }
 
-    /// Returns the start of a malformed line, which stays in the buffer until the next use.
+    /// Returns the start of a malformed line, which stays in the buffer until
+    /// the next use.
     pub fn head(&self, line: MalformedLine) -> &[u8] {
         self.0.as_flattened().get(1..1 + usize::from(line.head_length)).unwrap_or_default()
     }
@@ -42,35 +45,40 @@ impl<const WORDS: usize> ReadBuffer<WORDS> {
 
 /// Cuts a table into rows.
 ///
-/// Its user reads into [`spare_mut`](TableReader::spare_mut), and lets the reader consume what was read, until
-/// a read returns nothing.
+/// Its user reads into [`spare_mut`](TableReader::spare_mut), and lets the
+/// reader consume what was read, until a read returns nothing.
 pub struct TableReader<'a, const WORDS: usize> {
     buffer: &'a mut ReadBuffer<WORDS>,
-    /// How many bytes at the start of the buffer are retained for the next read: the newline before a row that
-    /// is not complete, and the start of that row. 0 while the next byte continues a line that needs no
-    /// further look.
+    /// How many bytes at the start of the buffer are retained for the next
+    /// read: the newline before a row that is not complete, and the start of
+    /// that row. 0 while the next byte continues a line that needs no further
+    /// look.
     retained: usize,
     /// How many lines were consumed, the header included.
     lines: u32,
 }
 
 impl<'a, const WORDS: usize> TableReader<'a, WORDS> {
-    /// The end of what is read. A row may begin up to here, and its window must lie in the buffer.
+    /// The end of what is read. A row may begin up to here, and its window must
+    /// lie in the buffer.
     const END: usize = WORDS * WORD_SIZE - WINDOW;
 
-    /// A row of a tracked connection that is this long leaves no space for its newline.
+    /// A row of a tracked connection that is this long leaves no space for its
+    /// newline.
     const LONGEST_CONNTRACK_ROW: usize = Self::END - 1;
 
     /// Starts a socket table, which begins with its header.
     pub fn socket_table(buffer: &'a mut ReadBuffer<WORDS>) -> Self {
         const { assert!(Self::END > 1 + HEAD_LENGTH, "a retained head must leave space to read") };
-        // The header counts as a line from the start, and is skipped like the rest of a consumed line.
+        // The header counts as a line from the start, and is skipped like the
+        // rest of a consumed line.
         TableReader { buffer, retained: 0, lines: 1 }
     }
 
     /// Starts a table of tracked connections, whose first line is a row.
     pub fn conntrack_table(buffer: &'a mut ReadBuffer<WORDS>) -> Self {
-        // A newline before the first byte makes the first line a row like all others.
+        // A newline before the first byte makes the first line a row like all
+        // others.
         if let Some(byte) = buffer.bytes_mut().first_mut() {
             *byte = b'\n';
         }
@@ -82,9 +90,11 @@ impl<'a, const WORDS: usize> TableReader<'a, WORDS> {
         self.buffer.bytes_mut().get_mut(self.retained..Self::END).unwrap_or_default()
     }
 
-    /// Passes on the sockets among the bytes that were read, which are none at the end of the table.
+    /// Passes on the sockets among the bytes that were read, which are none at
+    /// the end of the table.
     ///
-    /// A socket counts as soon as its row is complete up to `st`. The last row needs no newline.
+    /// A socket counts as soon as its row is complete up to `st`. The last row
+    /// needs no newline.
     ///
     /// # Errors
     /// If a line is not a row.
@@ -105,7 +115,8 @@ impl<'a, const WORDS: usize> TableReader<'a, WORDS> {
                 break end;
             }
             match socket_row::parse(words.as_flattened(), start, family) {
-                // The byte at `end` is not of the table, but the newline of `terminate`.
+                // The byte at `end` is not of the table, but the newline of
+                // `terminate`.
                 Some(row) if row.rest < end => {
                     count(row.socket);
                     rows += 1;
@@ -118,8 +129,9 @@ impl<'a, const WORDS: usize> TableReader<'a, WORDS> {
         self.retain(retain_from, end, HEAD_LENGTH)
     }
 
-    /// Passes on the tracked connections among the bytes that were read, which are none at the end of the
-    /// table. A connection counts when its row is complete. The last row needs no newline.
+    /// Passes on the tracked connections among the bytes that were read, which
+    /// are none at the end of the table. A connection counts when its row is
+    /// complete. The last row needs no newline.
     ///
     /// # Errors
     /// If a line is not a row, or does not fit in the buffer.
@@ -133,7 +145,8 @@ impl<'a, const WORDS: usize> TableReader<'a, WORDS> {
         let mut newline = 0;
         let mut rows = 0;
         while let Some((row, next)) = conntrack_row::parse(bytes, newline + 1) {
-            // The byte at `end` is not of the table, but the newline of `terminate`.
+            // The byte at `end` is not of the table, but the newline of
+            // `terminate`.
             if next >= end {
                 break;
             }
@@ -145,8 +158,9 @@ impl<'a, const WORDS: usize> TableReader<'a, WORDS> {
         self.retain(newline, end, Self::LONGEST_CONNTRACK_ROW)
     }
 
-    /// Puts a newline after the bytes that were read, where every search ends, and returns the index after all
-    /// bytes of the table. At the end of the table the newline completes an incomplete row, and is one of them.
+    /// Puts a newline after the bytes that were read, where every search ends,
+    /// and returns the index after all bytes of the table. At the end of the
+    /// table the newline completes an incomplete row, and is one of them.
     fn terminate(&mut self, read: usize) -> usize {
         let end = self.retained + read;
         if let Some(byte) = self.buffer.bytes_mut().get_mut(end) {
@@ -156,12 +170,15 @@ impl<'a, const WORDS: usize> TableReader<'a, WORDS> {
         end + usize::from(completes_row)
     }
 
-    /// Moves the bytes from this newline on to the start of the buffer, for the next read.
+    /// Moves the bytes from this newline on to the start of the buffer, for the
+    /// next read.
     ///
     /// # Errors
-    /// If they can't become a row: they hold another newline, or are as long as no row's start.
+    /// If they can't become a row: they hold another newline, or are as long as
+    /// no row's start.
     fn retain(&mut self, newline: usize, end: usize, longest: usize) -> Result<(), MalformedLine> {
-        // Mostly only a newline is retained, because the kernel hands out whole rows.
+        // Mostly only a newline is retained, because the kernel hands out whole
+        // rows.
         let cells = Cell::from_mut(self.buffer.bytes_mut()).as_slice_of_cells();
         let retained = cells.get(newline..end).unwrap_or_default();
         let retained = retained.get(..1 + longest).unwrap_or(retained);
@@ -180,10 +197,11 @@ impl<'a, const WORDS: usize> TableReader<'a, WORDS> {
     }
 }
 
-/// Returns the index of the next newline. Every buffer holds one after the bytes that were read.
+/// Returns the index of the next newline. Every buffer holds one after the
+/// bytes that were read.
 ///
-/// The search begins at the word that contains `start`. A row is longer than a word, so that this word holds no
-/// earlier newline.
+/// The search begins at the word that contains `start`. A row is longer than a
+/// word, so that this word holds no earlier newline.
 #[inline(always)]
 fn find_newline(words: &[[u8; WORD_SIZE]], start: usize) -> usize {
     // Of a row's bytes only uppercase letters and the newline lack this bit.
@@ -198,7 +216,8 @@ fn find_newline(words: &[[u8; WORD_SIZE]], start: usize) -> usize {
         }
         let mut candidates;
         loop {
-            // Never the last word, because of the newline after the bytes that were read.
+            // Never the last word, because of the newline after the bytes that
+            // were read.
             let Some(bytes) = words.get(next) else { return usize::MAX - 1 };
             candidates = !word(bytes) & bit;
             next += 1;

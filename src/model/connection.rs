@@ -1,11 +1,12 @@
-//! Connections that the kernel tracks: what a router forwards, and what it sends and receives itself.
+//! Connections that the kernel tracks: what a router forwards, and what it
+//! sends and receives itself.
 
 use super::socket::Family;
 use crate::bytes::name_list::named_enum;
 
 named_enum! {
-    /// The state of a tracked TCP connection, in the order of the report (`tcp_conntrack_names` in
-    /// net/netfilter/nf_conntrack_proto_tcp.c).
+    /// The state of a tracked TCP connection, in the order of the report
+    /// (`tcp_conntrack_names` in net/netfilter/nf_conntrack_proto_tcp.c).
     pub enum ConnectionState {
         None = "NONE",
         SynSent = "SYN_SENT",
@@ -17,21 +18,25 @@ named_enum! {
         TimeWait = "TIME_WAIT",
         Close = "CLOSE",
         SynSent2 = "SYN_SENT2",
-        /// Any other state, and that of an offloaded connection, which the kernel does not print.
+        /// Any other state, and that of an offloaded connection, which the
+        /// kernel does not print.
         Unknown = "UNKNOWN",
     }
 }
 
 named_enum! {
-    /// The status of a tracked connection of any protocol, in the order of the report.
+    /// The status of a tracked connection of any protocol, in the order of the
+    /// report.
     pub enum ConnectionStatus {
         /// The other side has not answered yet.
         Unreplied = "UNREPLIED",
         /// None of the others.
         Replied = "REPLIED",
-        /// Both sides have sent enough that the kernel keeps the connection when the table is full.
+        /// Both sides have sent enough that the kernel keeps the connection
+        /// when the table is full.
         Assured = "ASSURED",
-        /// The flow table forwards the packets (net/netfilter/nf_flow_table_core.c).
+        /// The flow table forwards the packets
+        /// (net/netfilter/nf_flow_table_core.c).
         Offload = "OFFLOAD",
         /// The network device forwards the packets.
         HwOffload = "HW_OFFLOAD",
@@ -39,7 +44,8 @@ named_enum! {
 }
 
 named_enum! {
-    /// The group of the report that counts a tracked connection, in the order of the report.
+    /// The group of the report that counts a tracked connection, in the order
+    /// of the report.
     pub enum ConnectionGroup {
         Tcp4 = "tcp4",
         Tcp6 = "tcp6",
@@ -107,10 +113,12 @@ named_enum! {
     }
 }
 
-/// Returns `entries` as a percentage of `limit`, rounded down, or 0 if there is no limit.
+/// Returns `entries` as a percentage of `limit`, rounded down, or 0 if there is
+/// no limit.
 ///
-/// The product must fit 32 bits, because a division of 64 bits costs a router a kilobyte. Above 42 million
-/// entries, which take 13 GB, the result may be one too high.
+/// The product must fit 32 bits, because a division of 64 bits costs a router a
+/// kilobyte. Above 42 million entries, which take 13 GB, the result may be one
+/// too high.
 pub fn percentage(entries: u32, limit: u32) -> u32 {
     let percentage = match entries.checked_mul(100) {
         Some(hundredfold) => hundredfold.checked_div(limit),

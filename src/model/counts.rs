@@ -7,13 +7,16 @@ use super::key::Key;
 use super::schema::{Schema, Subject};
 use super::socket::{Socket, SocketTable};
 
-/// How many sockets or tracked connections there are, by basic group and column.
+/// How many sockets or tracked connections there are, by basic group and
+/// column.
 ///
-/// Counters saturate: at [`u32::MAX`], for which no Linux system has memory, they stay.
+/// Counters saturate: at [`u32::MAX`], for which no Linux system has memory,
+/// they stay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counts {
     subject: Subject,
-    /// The columns of the first basic group, then those of the second, and so on.
+    /// The columns of the first basic group, then those of the second, and so
+    /// on.
     counters: [u32; Schema::MOST_COLUMNS * Schema::MOST_GROUPS],
     /// How full the table of tracked connections is, if that is known.
     pub table_fill: Option<TableFill>,
@@ -81,7 +84,8 @@ impl Counts {
         columns.fold(0, |sum, column| sum.saturating_add(self.cell(group, column)))
     }
 
-    /// Returns a figure of the table of tracked connections, or 0 if none is known.
+    /// Returns a figure of the table of tracked connections, or 0 if none is
+    /// known.
     pub fn figure(&self, figure: TableFigure) -> u32 {
         let Some(TableFill { entries, limit }) = self.table_fill else { return 0 };
         match figure {

@@ -28,7 +28,8 @@ impl Key {
     pub const SOCKET_KEYS: usize =
         Schema::SOCKETS.groups.len() * (Schema::SOCKETS.column_count + 1);
 
-    /// Parses `GROUP.COLUMN`, `GROUP`, or of tracked connections `table.FIGURE`.
+    /// Parses `GROUP.COLUMN`, `GROUP`, or of tracked connections
+    /// `table.FIGURE`.
     pub fn parse(subject: Subject, name: &[u8]) -> Option<Key> {
         let (group, column) = split_once(name, b'.');
         if group == Group::TABLE.name.as_bytes() && subject == Subject::Connections {

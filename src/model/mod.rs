@@ -1,4 +1,5 @@
-//! What is counted and how it is divided, without a file, a message or a format.
+//! What is counted and how it is divided, without a file, a message or a
+//! format.
 
 pub mod socket;
 pub mod connection;

@@ -2,13 +2,15 @@
 
 use heapless::Vec;
 
-/// A port as four hexadecimal digits, which are ASCII or the digits' values. Its number is computed only
-/// when somebody asks for it, because most runs have no filter for ports.
+/// A port as four hexadecimal digits, which are ASCII or the digits' values.
+/// Its number is computed only when somebody asks for it, because most runs
+/// have no filter for ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Port([u8; 4]);
 
 impl Port {
-    /// The port of a protocol without ports. Its [number](Port::number) is above all ports.
+    /// The port of a protocol without ports. Its [number](Port::number) is
+    /// above all ports.
     pub const NONE: Port = Port([0xff; 4]);
 
     /// Takes hexadecimal digits: `0` to `9` and `A` to `F`.
@@ -23,7 +25,8 @@ impl Port {
 
     /// Returns the number, 0 to 65535.
     pub fn number(self) -> u32 {
-        // The low four bits of a letter are its value less 9, and only a letter has the bit 0x40.
+        // The low four bits of a letter are its value less 9, and only a letter
+        // has the bit 0x40.
         self.0
             .iter()
             .fold(0, |number, &digit| number << 4 | u32::from((digit & 0xf) + (digit >> 6) * 9))

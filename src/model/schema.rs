@@ -1,4 +1,5 @@
-//! How a report divides what it counts: into groups, with the same columns in each.
+//! How a report divides what it counts: into groups, with the same columns in
+//! each.
 
 use core::ops::Range;
 
@@ -12,7 +13,8 @@ pub enum Subject {
     /// The sockets of a network namespace.
     #[default]
     Sockets,
-    /// The connections that the kernel tracks in a network namespace (conntrack).
+    /// The connections that the kernel tracks in a network namespace
+    /// (conntrack).
     Connections,
 }
 
@@ -26,9 +28,11 @@ impl Subject {
     }
 }
 
-/// The groups and columns of a report. Both have an index, which is their position in the report.
+/// The groups and columns of a report. Both have an index, which is their
+/// position in the report.
 ///
-/// A group is basic, with counters of its own, or sums basic groups. A column is a state or a status.
+/// A group is basic, with counters of its own, or sums basic groups. A column
+/// is a state or a status.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Schema {
     /// All groups, first the basic ones.
@@ -41,7 +45,8 @@ pub struct Schema {
     pub state_count: usize,
     /// The names of the other columns.
     pub statuses: NameList,
-    /// The columns that add up to a group's total. Every connection is counted in one of them.
+    /// The columns that add up to a group's total. Every connection is counted
+    /// in one of them.
     pub total_columns: Range<usize>,
     /// How many columns there are.
     pub column_count: usize,
@@ -57,10 +62,12 @@ pub struct Group {
 }
 
 impl Group {
-    /// The table of tracked connections as a whole, which is no part of the schema, but has keys as groups have.
+    /// The table of tracked connections as a whole, which is no part of the
+    /// schema, but has keys as groups have.
     pub const TABLE: Group = group("table", 0..0);
 
-    /// Splits the name of a basic group into the protocol and the version of IP.
+    /// Splits the name of a basic group into the protocol and the version of
+    /// IP.
     pub fn protocol_and_ip(&self) -> (&'static [u8], &'static [u8]) {
         match self.name.as_bytes() {
             name @ [protocol @ .., b'4' | b'6'] => {
@@ -95,7 +102,8 @@ impl Schema {
         column_count: State::COUNT,
     };
 
-    /// Tracked connections by [`ConnectionGroup`], [`ConnectionState`] and [`ConnectionStatus`].
+    /// Tracked connections by [`ConnectionGroup`], [`ConnectionState`] and
+    /// [`ConnectionStatus`].
     pub const CONNECTIONS: Schema = Schema {
         groups: &[
             group("tcp4", 0..1),

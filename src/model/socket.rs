@@ -6,8 +6,8 @@ use crate::bytes::name_list::named_enum;
 named_enum! {
     /// The state of a socket, in the order of the report.
     ///
-    /// A UDP socket is [`Established`](State::Established) if it is connected, else
-    /// [`Close`](State::Close).
+    /// A UDP socket is [`Established`](State::Established) if it is connected,
+    /// else [`Close`](State::Close).
     pub enum State {
         FinWait1 = "FIN_WAIT1",
         Established = "ESTABLISHED",
@@ -20,8 +20,9 @@ named_enum! {
         Closing = "CLOSING",
         CloseWait = "CLOSE_WAIT",
         LastAck = "LAST_ACK",
-        /// Every number that the kernel does not show, such as 0. NEW_SYN_RECV (12) appears as SYN_RECV,
-        /// and procfs does not list BOUND_INACTIVE sockets (13).
+        /// Every number that the kernel does not show, such as 0. NEW_SYN_RECV
+        /// (12) appears as SYN_RECV, and procfs does not list BOUND_INACTIVE
+        /// sockets (13).
         Unknown = "UNKNOWN",
     }
 }
@@ -49,7 +50,8 @@ impl State {
     }
 }
 
-/// The address family of a table's sockets. An IPv6 table has IPv4-mapped sockets too.
+/// The address family of a table's sockets. An IPv6 table has IPv4-mapped
+/// sockets too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
     /// IPv4
@@ -59,7 +61,8 @@ pub enum Family {
 }
 
 named_enum! {
-    /// A table of sockets, and the group of the report that counts them, in the order of the report.
+    /// A table of sockets, and the group of the report that counts them, in the
+    /// order of the report.
     pub enum SocketTable {
         Tcp4 = "tcp4",
         Tcp6 = "tcp6",
@@ -69,7 +72,8 @@ named_enum! {
 }
 
 impl SocketTable {
-    /// Returns the index of the table's group in the [schema](super::schema::Schema::SOCKETS).
+    /// Returns the index of the table's group in the
+    /// [schema](super::schema::Schema::SOCKETS).
     pub const fn group(self) -> usize {
         self as usize
     }
@@ -88,8 +92,9 @@ impl SocketTable {
 pub struct Socket {
     /// The state, for UDP too.
     pub state: State,
-    /// Whether the remote address is all zeros, as of a listening or unconnected socket. The kernel prints
-    /// addresses in the byte order of the machine, which makes no difference to zeros.
+    /// Whether the remote address is all zeros, as of a listening or
+    /// unconnected socket. The kernel prints addresses in the byte order of the
+    /// machine, which makes no difference to zeros.
     pub has_no_remote: bool,
     /// The local port.
     pub local_port: Port,

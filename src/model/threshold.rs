@@ -43,11 +43,13 @@ pub enum Severity {
     Critical,
 }
 
-/// A range of the Monitoring Plugins Development Guidelines: `[@][START:][END]`.
+/// A range of the Monitoring Plugins Development Guidelines:
+/// `[@][START:][END]`.
 ///
-/// It raises an alert for every number outside it, or with `@` for every number inside. Both ends are
-/// inside. START is 0 unless it is given, `~` is below every number, and without END there is no upper end.
-/// All numbers are whole, and one that needs more than 31 bits counts as the largest that does not.
+/// It raises an alert for every number outside it, or with `@` for every number
+/// inside. Both ends are inside. START is 0 unless it is given, `~` is below
+/// every number, and without END there is no upper end. All numbers are whole,
+/// and one that needs more than 31 bits counts as the largest that does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AlertRange<'a> {
     /// The range as the command line has it.
@@ -68,7 +70,8 @@ impl<'a> AlertRange<'a> {
         self.text
     }
 
-    /// Returns whether the numbers inside raise the alert, and the range without the `@` that says so.
+    /// Returns whether the numbers inside raise the alert, and the range
+    /// without the `@` that says so.
     pub fn side_and_bounds(self) -> (bool, &'a [u8]) {
         split_at_sign(self.text)
     }

@@ -41,8 +41,8 @@ pub fn begin(status: Status, text: &mut TextBuffer) {
 
 /// Composes a plugin's line, and returns the worst status of all queries.
 ///
-/// The line names the numbers that raise an alert, or all numbers if none does, and has the performance data
-/// of all.
+/// The line names the numbers that raise an alert, or all numbers if none does,
+/// and has the performance data of all.
 pub fn compose(queries: &[Query], counts: &Counts, text: &mut TextBuffer) -> Status {
     let mut worst = Severity::Ok;
     for query in queries {
@@ -72,7 +72,8 @@ pub fn compose(queries: &[Query], counts: &Counts, text: &mut TextBuffer) -> Sta
     worst.into()
 }
 
-/// Says which side of a range raises the alert, with the start that the range may leave out.
+/// Says which side of a range raises the alert, with the start that the range
+/// may leave out.
 fn explain(range: AlertRange, text: &mut TextBuffer) {
     let (is_inside_alert, bounds) = range.side_and_bounds();
     text.push(if is_inside_alert { b" (inside " } else { b" (outside " });

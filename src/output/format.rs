@@ -1,7 +1,8 @@
 //! Formats of the whole report.
 //!
-//! A format is data: templates, and which groups and columns they are filled in for. They are filled in for
-//! every one of these, so that no group or column disappears because it is empty.
+//! A format is data: templates, and which groups and columns they are filled in
+//! for. They are filled in for every one of these, so that no group or column
+//! disappears because it is empty.
 
 use core::ops::Range;
 
@@ -26,9 +27,9 @@ pub struct Format {
 
 /// A part of a report: some groups, with some columns of each.
 ///
-/// Its templates may name `<group>` (`tcp4`), `<protocol>` (`tcp`) and `<ip>` (`4`) of a basic group,
-/// `<COLUMN>` (`SYN_SENT`), `<column>` (`syn_sent`), and `<count>`. Before the columns `<count>` is the
-/// group's total.
+/// Its templates may name `<group>` (`tcp4`), `<protocol>` (`tcp`) and `<ip>`
+/// (`4`) of a basic group, `<COLUMN>` (`SYN_SENT`), `<column>` (`syn_sent`),
+/// and `<count>`. Before the columns `<count>` is the group's total.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Section {
     /// The indexes of the groups.
@@ -54,7 +55,8 @@ pub struct Section {
 }
 
 impl Section {
-    /// A section without a group or a text, for those fields that a format leaves out.
+    /// A section without a group or a text, for those fields that a format
+    /// leaves out.
     pub const EMPTY: Section = Section {
         groups: 0..0,
         columns: 0..0,
@@ -69,8 +71,8 @@ impl Section {
     };
 }
 
-/// The part of a report that tells how full the table of tracked connections is. Percentages are left to
-/// whoever draws it.
+/// The part of a report that tells how full the table of tracked connections
+/// is. Percentages are left to whoever draws it.
 ///
 /// Its templates may name `<COLUMN>`, which is the figure, and `<count>`.
 #[derive(Debug, PartialEq, Eq)]
@@ -109,8 +111,9 @@ pub struct Origin<'a> {
     pub interval: &'a [u8],
 }
 
-/// Bytes that every report fits in: the longest is collectd's of tracked connections, from a host with the
-/// longest name that Linux has, if every byte of the name is escaped.
+/// Bytes that every report fits in: the longest is collectd's of tracked
+/// connections, from a host with the longest name that Linux has, if every byte
+/// of the name is escaped.
 pub const LONGEST_REPORT: usize = {
     const LINE: usize = "PUTVAL \"/network_connections-other4/tcp_connections-ESTABLISHED\" \
                          interval=86400.000 N:4294967295\n"

@@ -13,7 +13,8 @@ pub const LONGEST_ESCAPE: usize = "\\xff".len();
 
 /// A text in memory that its owner provides.
 ///
-/// Appending never fails. A caller asks once, when the text is composed, whether all of it fitted.
+/// Appending never fails. A caller asks once, when the text is composed,
+/// whether all of it fitted.
 #[derive(Debug)]
 pub struct TextBuffer<'a> {
     bytes: &'a mut [u8],
@@ -45,11 +46,13 @@ impl<'a> TextBuffer<'a> {
         let Ok(()) = uwrite!(self, "{}", number);
     }
 
-    /// Appends a value that may come from outside, so that it can do nothing to a terminal or a monitor.
+    /// Appends a value that may come from outside, so that it can do nothing to
+    /// a terminal or a monitor.
     ///
-    /// Printable ASCII stays as it is. All other bytes become an escape such as `\x1b`, and so do the
-    /// backslash, the quote, and the bar that begins a plugin's performance data. Three dots replace what
-    /// is longer than [`LONGEST_VALUE`].
+    /// Printable ASCII stays as it is. All other bytes become an escape such as
+    /// `\x1b`, and so do the backslash, the quote, and the bar that begins a
+    /// plugin's performance data. Three dots replace what is longer than
+    /// [`LONGEST_VALUE`].
     pub fn push_escaped(&mut self, value: &[u8]) {
         let (shown, rest) = value.split_at_checked(LONGEST_VALUE).unwrap_or((value, b""));
         for &byte in shown {

@@ -1,4 +1,5 @@
-//! Text on its way out of the program. All of it is composed before its first byte is written.
+//! Text on its way out of the program. All of it is composed before its first
+//! byte is written.
 
 pub mod buffer;
 pub mod template;

@@ -1,7 +1,7 @@
 //! Templates: text with named places, such as `"<group>": <count>`.
 //!
-//! The compiler turns each name into a byte, so that filling in a template compares no names. A name that
-//! does not exist does not compile.
+//! The compiler turns each name into a byte, so that filling in a template
+//! compares no names. A name that does not exist does not compile.
 
 use core::slice::from_ref;
 
@@ -58,12 +58,13 @@ pub enum Value<'a> {
 
 /// What a template tells of.
 pub trait Values {
-    /// Returns the value of a placeholder. A placeholder that says nothing about this is empty.
+    /// Returns the value of a placeholder. A placeholder that says nothing
+    /// about this is empty.
     fn value(&self, placeholder: Placeholder) -> Value<'_>;
 }
 
-/// A template whose names are bytes: the index of the [`Placeholder`] with the highest bit set. All other
-/// bytes are ASCII.
+/// A template whose names are bytes: the index of the [`Placeholder`] with the
+/// highest bit set. All other bytes are ASCII.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Template(pub &'static [u8]);
 

@@ -9,8 +9,9 @@ use crate::system::{self, Fd};
 
 /// Replaces a file by one with this text, or creates it.
 ///
-/// A temporary file beside it takes its name when it is complete: a reader sees the old contents or the new.
-/// The temporary file of a run that was killed is removed. Runs in the same directory wait for each other.
+/// A temporary file beside it takes its name when it is complete: a reader sees
+/// the old contents or the new. The temporary file of a run that was killed is
+/// removed. Runs in the same directory wait for each other.
 ///
 /// # Errors
 /// Then the file is as it was, and there is no temporary file.
@@ -41,8 +42,9 @@ pub fn replace(path: &[u8], text: &TextBuffer) -> Result<(), Failure> {
 
 /// Locks the directory of a file until the result is dropped.
 ///
-/// Other runs hold the lock for a moment. Something else may hold it for longer, such as the shell command flock
-/// that started this run, so that the wait ends after a second. Some file systems have no locks.
+/// Other runs hold the lock for a moment. Something else may hold it for
+/// longer, such as the shell command flock that started this run, so that the
+/// wait ends after a second. Some file systems have no locks.
 fn lock_directory(path: &[u8]) -> Result<Fd, Errno> {
     const ATTEMPTS: usize = 100;
     const MILLISECONDS: i32 = 10;

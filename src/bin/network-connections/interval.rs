@@ -22,8 +22,9 @@ pub enum Event {
 impl IntervalTimer {
     /// Starts a timer that ticks every so many seconds.
     ///
-    /// SIGTERM and SIGINT end the program at any time, even if the process inherited them as ignored or
-    /// blocked. The kernel ignores both for the first process of a container, which receives them by
+    /// SIGTERM and SIGINT end the program at any time, even if the process
+    /// inherited them as ignored or blocked. The kernel ignores both for the
+    /// first process of a container, which receives them by
     /// [`wait`](IntervalTimer::wait).
     pub fn start(seconds: i32) -> Result<IntervalTimer, Errno> {
         let all = [libc::SIGALRM, libc::SIGTERM, libc::SIGINT];
@@ -35,7 +36,8 @@ impl IntervalTimer {
         Ok(IntervalTimer { signals })
     }
 
-    /// Waits for the next tick. A tick that came before is not lost, but several count as one.
+    /// Waits for the next tick. A tick that came before is not lost, but
+    /// several count as one.
     pub fn wait(&self) -> Result<Event, Errno> {
         match system::receive_signal(&self.signals)? {
             libc::SIGALRM => Ok(Event::Tick),

@@ -1,6 +1,8 @@
-//! Prints how many network connections this system has, by protocol and TCP state.
+//! Prints how many network connections this system has, by protocol and TCP
+//! state.
 //!
-//! This is the part of the program that asks the system. The library is the pure part.
+//! This is the part of the program that asks the system. The library is the
+//! pure part.
 
 #![no_std]
 #![no_main]
@@ -34,10 +36,11 @@ use system::{CStrArray, Utsname};
 
 /// Memory that tables and datagrams are read into.
 ///
-/// A table would need no more than a page, which is the most that the kernel hands out at a time
-/// (fs/seq_file.c). A datagram is at most as long as the buffers before it, and the first at most 8 KiB
-/// (`netlink_dump` in net/netlink/af_netlink.c). With 32 KiB a dump takes half as many datagrams, and one
-/// percent less time.
+/// A table would need no more than a page, which is the most that the kernel
+/// hands out at a time (fs/seq_file.c). A datagram is at most as long as the
+/// buffers before it, and the first at most 8 KiB (`netlink_dump` in
+/// net/netlink/af_netlink.c). With 32 KiB a dump takes half as many datagrams,
+/// and one percent less time.
 type Buffer = ReadBuffer<{ 16384 / WORD_SIZE }>;
 
 /// The longest text that the program composes.
@@ -61,7 +64,8 @@ impl Memory {
     };
 }
 
-/// Runs the program on the arguments after its name, and returns its exit status.
+/// Runs the program on the arguments after its name, and returns its exit
+/// status.
 fn main(arguments: CStrArray, environment: CStrArray, memory: &mut Memory) -> u8 {
     let Memory { buffer, counts, queries, text } = memory;
     let mut text = TextBuffer::new(text);
@@ -79,7 +83,8 @@ fn main(arguments: CStrArray, environment: CStrArray, memory: &mut Memory) -> u8
     };
     match result {
         Ok(exit_status) => exit_status,
-        // Nobody reads the output any more, and nobody would read a message either.
+        // Nobody reads the output any more, and nobody would read a message
+        // either.
         Err(Failure {
             resource: Resource::StandardOutput | Resource::TemporaryFile(_),
             reason: Reason::Errno(Errno::PIPE),
@@ -107,7 +112,8 @@ fn show(
     Ok(audience.exit_status(0))
 }
 
-/// Counts, and shows the counts, once or until a signal ends it. Returns the exit status.
+/// Counts, and shows the counts, once or until a signal ends it. Returns the
+/// exit status.
 fn count_and_report(
     plan: &Plan,
     environment: CStrArray,
@@ -202,7 +208,8 @@ fn print(text: &TextBuffer) -> Result<(), Failure> {
         .map_err(|errno| failed(Resource::StandardOutput, errno))
 }
 
-/// Prints a message where its audience reads it. If that fails, the exit status still tells of the error.
+/// Prints a message where its audience reads it. If that fails, the exit status
+/// still tells of the error.
 fn print_message(audience: Audience, text: &TextBuffer) {
     let descriptor = match audience {
         Audience::Person => system::STANDARD_ERROR,

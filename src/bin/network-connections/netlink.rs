@@ -11,7 +11,8 @@ use crate::system::{Fd, Utsname};
 /// Counts the sockets of the program's own network namespace by sock_diag(7).
 ///
 /// # Errors
-/// If the kernel does not dump all of them, [`Errno::PROTONOSUPPORT`] if it can't do so reliably.
+/// If the kernel does not dump all of them, [`Errno::PROTONOSUPPORT`] if it
+/// can't do so reliably.
 pub fn count_sockets(
     filter: &Filter,
     buffer: &mut Buffer,

@@ -17,7 +17,8 @@ use crate::system::{self, Fd};
 /// Counts the sockets in the tables of a procfs directory.
 ///
 /// # Errors
-/// If a table can't be read or is malformed. A missing table that is [optional](is_optional) has no sockets.
+/// If a table can't be read or is malformed. A missing table that is
+/// [optional](is_optional) has no sockets.
 pub fn count_sockets(
     procfs: &[u8],
     filter: &Filter,
@@ -81,7 +82,8 @@ fn open(directory: &[u8], file: ProcFile) -> Result<Fd, Errno> {
     Fd::open(&FilePath { directory, name: file.name() })
 }
 
-/// Returns why the table of tracked connections can't be opened, in terms of what an administrator can do.
+/// Returns why the table of tracked connections can't be opened, in terms of
+/// what an administrator can do.
 fn explain_missing_conntrack(procfs: &[u8], errno: Errno) -> Reason {
     match errno {
         Errno::ACCES => Reason::OnlyForRoot,
@@ -95,8 +97,8 @@ fn explain_missing_conntrack(procfs: &[u8], errno: Errno) -> Reason {
 
 /// Reads how full the table of tracked connections is.
 ///
-/// The directory of a process does not tell that. Then /proc does, if the process is in the program's own
-/// network namespace.
+/// The directory of a process does not tell that. Then /proc does, if the
+/// process is in the program's own network namespace.
 ///
 /// # Errors
 /// If a file can't be read or holds no number.
@@ -119,7 +121,8 @@ pub fn read_table_fill(procfs: &[u8], buffer: &mut Buffer) -> Result<TableFill, 
     })
 }
 
-/// Returns whether a directory in procfs is of a process in the program's own network namespace.
+/// Returns whether a directory in procfs is of a process in the program's own
+/// network namespace.
 fn is_own_namespace(directory: &[u8], buffer: &mut Buffer) -> bool {
     // The links read "net:[4026531840]".
     const LONGEST_LINK: usize = 64;

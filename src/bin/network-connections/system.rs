@@ -1,6 +1,8 @@
-//! The C library: how the program starts and ends, its system calls, and all that is `unsafe`.
+//! The C library: how the program starts and ends, its system calls, and all
+//! that is `unsafe`.
 //!
-//! A function repeats its system call while a signal interrupts it, except `close`.
+//! A function repeats its system call while a signal interrupts it, except
+//! `close`.
 
 use core::ffi::{CStr, c_char, c_int, c_uint};
 use core::mem::{ManuallyDrop, MaybeUninit};
@@ -24,8 +26,10 @@ static mut MEMORY: Memory = Memory::ZERO;
 /// Starts the program, for the C library's start-up code.
 ///
 /// # Safety
-/// `argv` and `envp` must be those of the process: pointers to C strings, followed by a null pointer.
-// SAFETY: no other symbol of the program is called main, and this one has the type that C gives it.
+/// `argv` and `envp` must be those of the process: pointers to C strings,
+/// followed by a null pointer.
+// SAFETY: no other symbol of the program is called main, and this one has the
+// type that C gives it.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn main(
     _argc: c_int,
@@ -35,29 +39,33 @@ unsafe extern "C" fn main(
     let mut arguments = CStrArray { next: argv };
     let _program_name = arguments.next();
     let memory = &raw mut MEMORY;
-    // SAFETY: the C library calls this function once, and nothing else refers to MEMORY.
+    // SAFETY: the C library calls this function once, and nothing else refers
+    // to MEMORY.
     let memory = unsafe { &mut *memory };
     crate::main(arguments, CStrArray { next: envp }, memory).into()
 }
 
-/// Nothing in the release build can panic, and so this is not in it (`scripts/check-symbols`).
+/// Nothing in the release build can panic, and so this is not in it
+/// (`scripts/check-symbols`).
 #[panic_handler]
 fn panic(_: &PanicInfo) -> ! {
     // SAFETY: abort has no preconditions.
     unsafe { libc::abort() }
 }
 
-/// The parts of core that a debug build's checks call were compiled to unwind, and name this function. The panic
-/// handler aborts, so that nothing calls it.
+/// The parts of core that a debug build's checks call were compiled to unwind,
+/// and name this function. The panic handler aborts, so that nothing calls it.
 // SAFETY: std, which has the other function of this name, is not linked.
 #[cfg(debug_assertions)]
 #[unsafe(no_mangle)]
 extern "C" fn rust_eh_personality() {}
 
-/// The strings that the kernel gives a program: its arguments, or its environment.
+/// The strings that the kernel gives a program: its arguments, or its
+/// environment.
 #[derive(Clone)]
 pub struct CStrArray {
-    /// INVARIANT: points into argv or envp, at a string or at the null pointer that ends it.
+    /// INVARIANT: points into argv or envp, at a string or at the null pointer
+    /// that ends it.
     next: *const *const c_char,
 }
 
@@ -70,15 +78,18 @@ impl Iterator for CStrArray {
         if string.is_null() {
             return None;
         }
-        // SAFETY: this element is not the null pointer, so another element follows it.
+        // SAFETY: this element is not the null pointer, so another element
+        // follows it.
         self.next = unsafe { self.next.add(1) };
-        // SAFETY: it is a C string that lives as long as the process, and nothing writes to it.
+        // SAFETY: it is a C string that lives as long as the process, and
+        // nothing writes to it.
         Some(unsafe { CStr::from_ptr(string) }.to_bytes())
     }
 }
 
 impl CStrArray {
-    /// Returns the value of a variable of the environment. An empty value counts as none.
+    /// Returns the value of a variable of the environment. An empty value
+    /// counts as none.
     pub fn variable(&self, name: &[u8]) -> Option<&'static [u8]> {
         for string in self.clone() {
             match split_once(string, b'=') {
@@ -113,7 +124,8 @@ impl PathBuffer {
     }
 }
 
-/// Repeats a system call while a signal interrupts it, and returns its result, which is not negative.
+/// Repeats a system call while a signal interrupts it, and returns its result,
+/// which is not negative.
 fn retry(mut call: impl FnMut() -> isize) -> Result<usize, Errno> {
     loop {
         match usize::try_from(call()) {
@@ -130,7 +142,8 @@ fn retry(mut call: impl FnMut() -> isize) -> Result<usize, Errno> {
 fn last_error() -> Errno {
     // SAFETY: the function has no preconditions.
     let errno = unsafe { libc::__errno_location() };
-    // SAFETY: the address is the one of this thread's errno, which lives as long as the thread.
+    // SAFETY: the address is the one of this thread's errno, which lives as
+    // long as the thread.
     Errno(unsafe { *errno } as usize)
 }
 
@@ -143,7 +156,8 @@ impl Fd {
         Fd::open_with(path, libc::O_RDONLY)
     }
 
-    /// Creates a file for writing, which everybody may read. It must not exist yet.
+    /// Creates a file for writing, which everybody may read. It must not exist
+    /// yet.
     pub fn create_new(path: &FilePath) -> Result<Fd, Errno> {
         // SAFETY: umask has no preconditions.
         unsafe { libc::umask(0) };
@@ -154,9 +168,11 @@ impl Fd {
         const MODE: c_uint = 0o644;
         let mut path_buffer = PathBuffer::new();
         let path = path_buffer.join(path)?;
-        // For files above 2 GB, which glibc refuses to open on 32 bits without it.
+        // For files above 2 GB, which glibc refuses to open on 32 bits without
+        // it.
         let flags = flags | libc::O_LARGEFILE;
-        // SAFETY: the path is a C string, and the variadic argument has the type that openat reads.
+        // SAFETY: the path is a C string, and the variadic argument has the
+        // type that openat reads.
         retry(|| unsafe { libc::openat(libc::AT_FDCWD, path, flags, MODE) } as isize).map(Fd::from)
     }
 
@@ -169,13 +185,15 @@ impl Fd {
         retry(|| unsafe { libc::flock(self.0, libc::LOCK_EX | libc::LOCK_NB) } as isize).map(drop)
     }
 
-    /// Reads into `buffer`, and returns the number of bytes, 0 at the end of the file.
+    /// Reads into `buffer`, and returns the number of bytes, 0 at the end of
+    /// the file.
     pub fn read(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
         // SAFETY: `buffer` is writable memory of this length.
         retry(|| unsafe { libc::read(self.0, buffer.as_mut_ptr().cast(), buffer.len()) })
     }
 
-    /// Writes all of `bytes`, and closes the file, which tells whether they have arrived.
+    /// Writes all of `bytes`, and closes the file, which tells whether they
+    /// have arrived.
     pub fn write_and_close(self, bytes: &[u8]) -> Result<(), Errno> {
         write_all(self.0, bytes)?;
         let fd = ManuallyDrop::new(self).0;
@@ -184,7 +202,8 @@ impl Fd {
             return Ok(());
         }
         match last_error() {
-            // The kernel has closed the descriptor all the same, and nobody may close it again.
+            // The kernel has closed the descriptor all the same, and nobody may
+            // close it again.
             Errno::INTR => Ok(()),
             errno => Err(errno),
         }
@@ -203,7 +222,8 @@ impl Fd {
         retry(|| unsafe { libc::write(self.0, datagram.as_ptr().cast(), datagram.len()) }).map(drop)
     }
 
-    /// Receives a datagram, and returns its length. What does not fit in `buffer` is lost.
+    /// Receives a datagram, and returns its length. What does not fit in
+    /// `buffer` is lost.
     pub fn receive(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
         let (address, length) = (buffer.as_mut_ptr().cast(), buffer.len());
         // SAFETY: `buffer` is writable memory of this length.
@@ -261,7 +281,8 @@ pub fn unlink(path: &FilePath) -> Result<(), Errno> {
     retry(|| unsafe { libc::unlinkat(libc::AT_FDCWD, path, 0) } as isize).map(drop)
 }
 
-/// Returns whether this is a regular file. A symbolic link is none, whatever it leads to.
+/// Returns whether this is a regular file. A symbolic link is none, whatever it
+/// leads to.
 pub fn is_regular_file(path: &FilePath) -> Result<bool, Errno> {
     let mut path_buffer = PathBuffer::new();
     let path = path_buffer.join(path)?;
@@ -279,15 +300,16 @@ pub fn read_link<'a>(path: &FilePath, buffer: &'a mut [u8]) -> Result<&'a [u8], 
     let mut path_buffer = PathBuffer::new();
     let path = path_buffer.join(path)?;
     let (address, length) = (buffer.as_mut_ptr().cast(), buffer.len());
-    // SAFETY: the path is a C string, and `buffer` is writable memory of this length.
+    // SAFETY: the path is a C string, and `buffer` is writable memory of this
+    // length.
     let length = retry(|| unsafe { libc::readlinkat(libc::AT_FDCWD, path, address, length) })?;
     Ok(buffer.get(..length).unwrap_or_default())
 }
 
 /// Sleeps for so many milliseconds, or less if a signal arrives.
 ///
-/// It does so by poll, because on 32 bits musl's nanosleep needs a system call that a kernel without
-/// CONFIG_COMPAT_32BIT_TIME lacks.
+/// It does so by poll, because on 32 bits musl's nanosleep needs a system call
+/// that a kernel without CONFIG_COMPAT_32BIT_TIME lacks.
 pub fn sleep(milliseconds: c_int) {
     // SAFETY: poll reads no descriptors if there are none.
     unsafe { libc::poll(ptr::null_mut(), 0, milliseconds) };
@@ -307,7 +329,8 @@ impl Utsname {
         self.ask().map_or(b"", |names| field(&names.nodename))
     }
 
-    /// Asks for the release of the kernel. It is empty if the kernel does not tell.
+    /// Asks for the release of the kernel. It is empty if the kernel does not
+    /// tell.
     pub fn release(&mut self) -> &[u8] {
         self.ask().map_or(b"", |names| field(&names.release))
     }
@@ -315,7 +338,8 @@ impl Utsname {
     fn ask(&mut self) -> Option<&libc::utsname> {
         // SAFETY: the address is of memory for the result.
         retry(|| unsafe { libc::uname(self.0.as_mut_ptr()) } as isize).ok()?;
-        // SAFETY: uname succeeded, so that the kernel has initialised all fields.
+        // SAFETY: uname succeeded, so that the kernel has initialised all
+        // fields.
         Some(unsafe { self.0.assume_init_ref() })
     }
 }
@@ -326,7 +350,8 @@ fn field(field: &[c_char]) -> &[u8] {
     unsafe { CStr::from_ptr(field.as_ptr()) }.to_bytes()
 }
 
-/// Returns whether this is the first process of its PID namespace, as in a container.
+/// Returns whether this is the first process of its PID namespace, as in a
+/// container.
 pub fn is_first_process() -> bool {
     // SAFETY: getpid has no preconditions.
     unsafe { libc::getpid() == 1 }
@@ -336,11 +361,13 @@ pub fn is_first_process() -> bool {
 pub fn reset_signal(signal: c_int) {
     // Zeros are SIG_DFL without a flag.
     let default = MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: the default action runs no code of the program, and a null pointer asks for no old one.
+    // SAFETY: the default action runs no code of the program, and a null
+    // pointer asks for no old one.
     unsafe { libc::sigaction(signal, default.as_ptr(), ptr::null_mut()) };
 }
 
-/// Blocks these signals and no others, and opens a descriptor to [receive](receive_signal) them.
+/// Blocks these signals and no others, and opens a descriptor to
+/// [receive](receive_signal) them.
 pub fn block_signals(signals: &[c_int]) -> Result<Fd, Errno> {
     let mut set = MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: the address is of memory for the result.
@@ -369,7 +396,8 @@ pub fn receive_signal(signals: &Fd) -> Result<c_int, Errno> {
     Ok(c_int::from_ne_bytes([a, b, c, d]))
 }
 
-/// Sends the process SIGALRM every so many seconds, first after the first of these intervals.
+/// Sends the process SIGALRM every so many seconds, first after the first of
+/// these intervals.
 pub fn start_timer(seconds: c_int) -> Result<(), Errno> {
     let interval = libc::timeval { tv_sec: seconds.into(), tv_usec: 0 };
     let timer = libc::itimerval { it_interval: interval, it_value: interval };

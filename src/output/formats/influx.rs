@@ -1,4 +1,5 @@
-//! The line protocol of InfluxDB. Without a timestamp the time of arrival counts.
+//! The line protocol of InfluxDB. Without a timestamp the time of arrival
+//! counts.
 //!
 //! ```text
 //! network_connections,protocol=tcp,ip=v4 fin_wait1=0i,established=7i,…

@@ -1,7 +1,8 @@
 //! JSON.
 //!
-//! Sockets are laid out as by Python's `json.dumps(…, indent=4)`, and there will never be another key.
-//! Of tracked connections each object of states or statuses is on one line:
+//! Sockets are laid out as by Python's `json.dumps(…, indent=4)`, and there
+//! will never be another key. Of tracked connections each object of states or
+//! statuses is on one line:
 //!
 //! ```json
 //! {

@@ -3,7 +3,8 @@
 use super::format::Format;
 use crate::bytes::name_list::NameList;
 
-/// Declares the modules of the formats, their list and their names, the default first.
+/// Declares the modules of the formats, their list and their names, the default
+/// first.
 macro_rules! formats {
     ($($name:ident)*) => {
         $(pub mod $name;)*

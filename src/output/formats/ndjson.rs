@@ -1,4 +1,5 @@
-//! The JSON object on one line without spaces: newline-delimited JSON, as log collectors read it.
+//! The JSON object on one line without spaces: newline-delimited JSON, as log
+//! collectors read it.
 
 use crate::model::schema::Schema;
 use crate::output::format::{Format, SOCKET_STATES, Section, TableSection};

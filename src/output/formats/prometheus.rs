@@ -1,4 +1,5 @@
-//! The text format of Prometheus (prometheus.io/docs/instrumenting/exposition_formats), version 0.0.4.
+//! The text format of Prometheus
+//! (prometheus.io/docs/instrumenting/exposition_formats), version 0.0.4.
 //!
 //! Sums are left to `sum by`.
 //!
