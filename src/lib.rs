@@ -17,16 +17,20 @@
 //!    [dump](kernel::sock_diag) by netlink.
 //! 3. [`model`] [filters](model::filter) these and [counts](model::counts) them
 //!    by the [schema](model::schema) of the report.
-//! 4. [`output`] composes the counts in a [format](output::format), as the
-//!    numbers of a [query](output::query), or as the line of a
+//! 4. [`output`] composes the counts in one of the [formats](output::formats),
+//!    as the numbers of a [query](output::query), or as the line of a
 //!    [check](output::check).
-//! 5. [`cli`] composes what went wrong instead: a [usage
+//! 5. [`cli`] composes an error message instead: a [usage
 //!    error](cli::usage_error) or a [failure](cli::failure).
 //!
 //! Beneath them are [`text`], which fills in templates, and [`bytes`], which
-//! knows nothing of connections. A module imports only from its own folder and
-//! from the folders listed before it: `bytes`, `text`, `model`, `kernel` and
-//! `output`, `cli`. The last two but one do not import each other.
+//! knows nothing of connections. The folders are floors, from bottom to top:
+//! `bytes`, `text`, `model`, `kernel` and `output`, `cli`. A module imports
+//! from its own folder and from lower floors. `kernel` and `output` share a
+//! floor, and neither imports the other.
+//!
+//! A target needs no line here: `.cargo/config.toml` defines the targets, and
+//! only [`bytes::swar`] asks for the byte order.
 //!
 //! The words that the code uses:
 //!

@@ -52,7 +52,7 @@ impl NameList {
 }
 
 /// Compares two byte strings at compile time too, where `==` does not exist.
-const fn is_same(mut left: &[u8], mut right: &[u8]) -> bool {
+pub const fn is_same(mut left: &[u8], mut right: &[u8]) -> bool {
     while let ([a, left_rest @ ..], [b, right_rest @ ..]) = (left, right) {
         if *a != *b {
             return false;

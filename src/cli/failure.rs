@@ -14,7 +14,7 @@ use crate::text::buffer::{LONGEST_ESCAPE, LONGEST_VALUE, TextBuffer};
 pub struct Failure {
     /// What the run used.
     pub resource: Resource,
-    /// What is wrong with it.
+    /// The fault.
     pub reason: Reason,
 }
 
@@ -48,7 +48,7 @@ named_enum! {
     }
 }
 
-/// What is wrong.
+/// A fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// A system call failed.

@@ -1,6 +1,6 @@
 //! The options, and the help that explains them.
 
-use crate::bytes::name_list::NameList;
+use crate::bytes::name_list::{NameList, is_same};
 use crate::bytes::split::{nth_field, split_once};
 use crate::model::connection::{ConnectionState, ConnectionStatus, TableFigure};
 use crate::model::socket::State;
@@ -9,6 +9,10 @@ use crate::text::buffer::TextBuffer;
 use crate::text::template::{Placeholder, Template, Value, Values, template};
 
 /// Declares the options, and their lines of the help, in one table.
+///
+/// A line is the syntax too: the short name or four spaces, the long name, one
+/// space and the value if the option takes one, and after at least two spaces
+/// the explanation. `Parser::set` in the module `request` obeys the option.
 macro_rules! options {
     ($($option:ident $line:literal)*) => {
         /// The name of an option.
@@ -41,14 +45,14 @@ options! {
     Version     "-V, --version"
 }
 
-/// How a command line names an option, and what follows the name.
+/// How a command line names an option.
 struct Syntax {
     /// The letter of the short name, or a space if there is none.
     letter: u8,
     /// The long name without the first of its dashes.
     long: &'static [u8],
-    /// Whether a value follows.
-    takes_value: bool,
+    /// The rest of the line of the help.
+    after: Option<&'static [u8]>,
 }
 
 impl OptionName {
@@ -63,32 +67,38 @@ impl OptionName {
 
     /// Returns whether it takes a value.
     pub fn takes_value(self) -> bool {
-        self.syntax().takes_value
+        matches!(self.syntax().after, Some([b'A'..=b'Z', ..]))
     }
 
-    /// Reads its line of the help. One space is before the value, and at least
-    /// two are before the explanation.
+    /// Reads its line of the help.
     const fn syntax(self) -> Syntax {
         let line = nth_field(LINES.0, b'\n', self as usize);
         let [_, _, _, letter, _, _, b'-', names @ ..] = line else {
-            return Syntax { letter: b' ', long: b"", takes_value: false };
+            return Syntax { letter: b' ', long: b"", after: None };
         };
         let (long, after) = split_once(names, b' ');
-        Syntax { letter: *letter, long, takes_value: matches!(after, Some([b'A'..=b'Z', ..])) }
+        Syntax { letter: *letter, long, after }
     }
 }
 
-// Two options with the same letter do not compile, nor does one without a long
-// name.
+// Two options with the same name do not compile, nor does a malformed line.
 const _: () = {
-    let mut is_taken = [false; 128];
-    let mut rest = OPTIONS;
-    while let [option, others @ ..] = rest {
-        let Syntax { letter, long, .. } = option.syntax();
+    let mut options = OPTIONS;
+    while let [option, others @ ..] = options {
+        let Syntax { letter, long, after } = option.syntax();
         assert!(matches!(long, [b'-', ..]), "every option has a long name");
-        assert!(letter == b' ' || !is_taken[letter as usize], "two options have the same letter");
-        is_taken[letter as usize] = true;
-        rest = others;
+        assert!(
+            matches!(after, None | Some([b' ', ..] | [b'A'..=b'Z', ..])),
+            "one space and a value, or two spaces, follow the long name"
+        );
+        let mut rest = others;
+        while let [other, others @ ..] = rest {
+            let other = other.syntax();
+            assert!(!is_same(long, other.long), "two options have the same long name");
+            assert!(letter == b' ' || letter != other.letter, "two options have the same letter");
+            rest = others;
+        }
+        options = others;
     }
 };
 

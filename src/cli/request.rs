@@ -29,10 +29,10 @@ pub enum Request {
     Version,
 }
 
-/// What is counted, how it is shown, and where.
+/// The plan of a run: the subject, how the counts are shown, and where.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Plan<'q, 'a> {
-    /// What is counted.
+    /// The sockets or the tracked connections.
     pub subject: Subject,
     /// Which of these count.
     pub filter: Filter,
@@ -79,8 +79,8 @@ pub enum Presentation {
 }
 
 impl<'q, 'a> Plan<'q, 'a> {
-    /// Returns the plan of an empty command line. `queries` is memory for those
-    /// of the command line.
+    /// Returns the plan of an empty command line. `queries` is memory for the
+    /// queries of the command line.
     pub fn new(queries: &'q mut Queries<'a>) -> Plan<'q, 'a> {
         queries.clear();
         Plan {

@@ -9,16 +9,16 @@ use crate::text::template::{Placeholder, Template, Value, Values, template};
 /// Why a command line makes no sense.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UsageError<'a> {
-    /// What is wrong.
+    /// The fault.
     pub problem: Problem,
-    /// What it is wrong with: a value, or an option without its first dash.
+    /// The faulty value, or the option without its first dash.
     pub argument: &'a [u8],
 }
 
 /// Declares what can be wrong with an argument, and the messages, in one table.
 macro_rules! problems {
     ($($(#[$doc:meta])* $problem:ident $message:literal)*) => {
-        /// What is wrong with an argument.
+        /// A fault of an argument.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Problem {
             $($(#[$doc])* $problem,)*

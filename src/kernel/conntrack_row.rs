@@ -259,8 +259,8 @@ static KNOWN_WORDS: [KnownWord; SLOTS] = match known_words(FACTOR) {
     None => panic!("FACTOR gives two words the same slot"),
 };
 
-/// The first odd factor, from the one of Fibonacci hashing on, that gives every
-/// known word a slot of its own.
+/// The first odd factor that leaves every known word a slot of its own. The
+/// search starts at the factor of Fibonacci hashing.
 const FACTOR: u32 = {
     let mut factor = 0x9e37_79b1;
     while known_words(factor).is_none() {

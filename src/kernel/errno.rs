@@ -3,7 +3,7 @@
 use crate::bytes::split::nth_field;
 
 /// An error number. The numbers differ between architectures, and [`libc`] has
-/// those of each.
+/// the numbers of each.
 ///
 /// It is as wide as a number of bytes, so that the result of a system call fits
 /// two registers.
@@ -13,7 +13,7 @@ pub struct Errno(pub usize);
 impl Errno {
     /// A signal interrupted the call, which is made again.
     pub const INTR: Errno = Errno(libc::EINTR as usize);
-    /// Nobody reads any more what is written.
+    /// Nobody reads the output any more.
     pub const PIPE: Errno = Errno(libc::EPIPE as usize);
 }
 

@@ -26,9 +26,9 @@ pub fn kernel_dump_is_reliable(release: &[u8]) -> bool {
 const TCPDIAG_GETSOCK: u16 = 18;
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
 
-/// The states 0 to 11. With 13 (BOUND_INACTIVE) the kernel would dump sockets
-/// that procfs lacks, as CLOSE.
-const STATES: u32 = 0xfff;
+/// A bit for each state that procfs shows. With BOUND_INACTIVE (13) the kernel
+/// would dump sockets that procfs lacks, as CLOSE.
+const ALL_STATES: u32 = (1 << State::BY_NUMBER.len()) - 1;
 
 /// The sockets that the kernel dumps at one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +88,7 @@ impl Request {
         request.words[1] = [kind_low, kind_high, flags_low, flags_high];
         match dump {
             // struct inet_diag_req: idiag_states.
-            DumpKind::Tcp => request.words[4 + 13] = STATES.to_ne_bytes(),
+            DumpKind::Tcp => request.words[4 + 13] = ALL_STATES.to_ne_bytes(),
             DumpKind::Udp4 => request.set_udp(AF_INET),
             DumpKind::Udp6 => request.set_udp(AF_INET6),
         }
@@ -99,10 +99,10 @@ impl Request {
     /// sdiag_protocol, and idiag_states.
     const fn set_udp(&mut self, family: c_int) {
         self.words[4] = [family as u8, IPPROTO_UDP as u8, 0, 0];
-        self.words[4 + 1] = STATES.to_ne_bytes();
+        self.words[4 + 1] = ALL_STATES.to_ne_bytes();
     }
 
-    /// Returns what is sent.
+    /// Returns the bytes to send.
     pub fn bytes(&self) -> &[u8] {
         self.words.as_flattened().get(..self.length).unwrap_or_default()
     }
@@ -112,7 +112,8 @@ impl Request {
 /// the last.
 ///
 /// # Errors
-/// The error that the kernel reports, or what is wrong with the datagram.
+/// The error that the kernel reports, or [`Errno::BADMSG`] for a malformed
+/// datagram.
 pub fn parse_datagram(
     datagram: &[u8],
     dump: DumpKind,

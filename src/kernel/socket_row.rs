@@ -142,9 +142,9 @@ fn matches_layout(columns: &[u8; LONGEST_COLUMNS], layout: &[Pattern]) -> bool {
 fn state_of_digit(digit: u8) -> State {
     /// The states by the low five bits of their digits, which no two digits
     /// have in common.
-    const STATES: [State; 32] = {
+    const BY_DIGIT: [State; 32] = {
         let mut states = [State::Unknown; 32];
-        let mut digits: &[u8] = b"0123456789AB";
+        let mut digits: &[u8] = b"0123456789ABCDEF";
         let mut numbers: &[State] = &State::BY_NUMBER;
         while let ([digit, other_digits @ ..], [state, other_states @ ..]) = (digits, numbers) {
             states[(*digit % 32) as usize] = *state;
@@ -152,7 +152,7 @@ fn state_of_digit(digit: u8) -> State {
         }
         states
     };
-    STATES.get(usize::from(digit % 32)).copied().unwrap_or(State::Unknown)
+    BY_DIGIT.get(usize::from(digit % 32)).copied().unwrap_or(State::Unknown)
 }
 
 /// A word of a layout.

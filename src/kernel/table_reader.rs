@@ -46,7 +46,7 @@ impl<const WORDS: usize> ReadBuffer<WORDS> {
 /// Cuts a table into rows.
 ///
 /// Its user reads into [`spare_mut`](TableReader::spare_mut), and lets the
-/// reader consume what was read, until a read returns nothing.
+/// reader consume the bytes that were read, until a read returns none.
 pub struct TableReader<'a, const WORDS: usize> {
     buffer: &'a mut ReadBuffer<WORDS>,
     /// How many bytes at the start of the buffer are retained for the next
@@ -59,8 +59,8 @@ pub struct TableReader<'a, const WORDS: usize> {
 }
 
 impl<'a, const WORDS: usize> TableReader<'a, WORDS> {
-    /// The end of what is read. A row may begin up to here, and its window must
-    /// lie in the buffer.
+    /// The end of the bytes that are read. A row may begin up to here, and its
+    /// window must lie in the buffer.
     const END: usize = WORDS * WORD_SIZE - WINDOW;
 
     /// A row of a tracked connection that is this long leaves no space for its

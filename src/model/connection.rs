@@ -5,8 +5,9 @@ use super::socket::Family;
 use crate::bytes::name_list::named_enum;
 
 named_enum! {
-    /// The state of a tracked TCP connection, in the order of the report
-    /// (`tcp_conntrack_names` in net/netfilter/nf_conntrack_proto_tcp.c).
+    /// The state of a tracked TCP connection, in the order of the report, which
+    /// is the kernel's (`tcp_conntrack_names` in
+    /// net/netfilter/nf_conntrack_proto_tcp.c).
     pub enum ConnectionState {
         None = "NONE",
         SynSent = "SYN_SENT",
@@ -18,8 +19,8 @@ named_enum! {
         TimeWait = "TIME_WAIT",
         Close = "CLOSE",
         SynSent2 = "SYN_SENT2",
-        /// Any other state, and that of an offloaded connection, which the
-        /// kernel does not print.
+        /// Any other state, or none: the kernel prints no state of an offloaded
+        /// connection.
         Unknown = "UNKNOWN",
     }
 }
@@ -81,7 +82,7 @@ impl ConnectionGroup {
     }
 }
 
-/// A tracked connection, as far as the report tells of it.
+/// A tracked connection, as far as the report describes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Connection {
     /// The protocol and the address family.

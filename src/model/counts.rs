@@ -15,8 +15,8 @@ use super::socket::{Socket, SocketTable};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counts {
     subject: Subject,
-    /// The columns of the first basic group, then those of the second, and so
-    /// on.
+    /// The counters of the first basic group, one for each column, then the
+    /// counters of the second, and so on.
     counters: [u32; Schema::MOST_COLUMNS * Schema::MOST_GROUPS],
     /// How full the table of tracked connections is, if that is known.
     pub table_fill: Option<TableFill>,
@@ -37,7 +37,7 @@ impl Counts {
         self.table_fill = None;
     }
 
-    /// Returns what is counted.
+    /// Returns the subject of the counts.
     pub fn subject(&self) -> Subject {
         self.subject
     }

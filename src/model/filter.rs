@@ -17,23 +17,23 @@ pub struct Filter {
 
 impl Filter {
     /// Returns whether a socket counts.
-    // Inlined because the loop over the rows asks it for every socket, and
-    // mostly of no port.
+    // Inlined because the loop over the rows asks it for every socket.
     #[inline(always)]
     pub fn selects_socket(&self, socket: &Socket) -> bool {
         (self.all || !socket.has_no_remote)
-            && (!self.has_ports() || self.selects_ports([socket.local_port, socket.remote_port]))
+            && self.selects_connection(|| [socket.local_port, socket.remote_port])
     }
 
-    /// Returns whether it depends on the ports what counts.
-    pub fn has_ports(&self) -> bool {
-        !self.local_ports.is_empty() || !self.remote_ports.is_empty()
-    }
-
-    /// Returns whether a connection between these ports counts: the local one
-    /// and the remote one, or of a tracked connection the source and the
-    /// destination of its original direction.
-    pub fn selects_ports(&self, [local, remote]: [Port; 2]) -> bool {
+    /// Returns whether a connection counts. `ports` returns the local port and
+    /// the remote port, or the source and the destination port of the original
+    /// direction of a tracked connection.
+    // Inlined because mostly no port is asked for, and `ports` is not called.
+    #[inline(always)]
+    pub fn selects_connection(&self, ports: impl FnOnce() -> [Port; 2]) -> bool {
+        if self.local_ports.is_empty() && self.remote_ports.is_empty() {
+            return true;
+        }
+        let [local, remote] = ports();
         contains_port(&self.local_ports, local) && contains_port(&self.remote_ports, remote)
     }
 }

@@ -1,5 +1,5 @@
-//! What is counted and how it is divided, without a file, a message or a
-//! format.
+//! Sockets and connections, how a report divides them, and their counters. No
+//! module here knows a file, a message or a format.
 
 pub mod socket;
 pub mod connection;

@@ -1,10 +1,11 @@
-//! Sockets, as the kernel tells of them.
+//! Sockets, as the kernel describes them.
 
 use super::port::Port;
 use crate::bytes::name_list::named_enum;
 
 named_enum! {
-    /// The state of a socket, in the order of the report.
+    /// The state of a socket, in the order of the report, which is the order of
+    /// the Python script that the program replaces.
     ///
     /// A UDP socket is [`Established`](State::Established) if it is connected,
     /// else [`Close`](State::Close).

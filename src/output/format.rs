@@ -74,7 +74,8 @@ impl Section {
 /// The part of a report that tells how full the table of tracked connections
 /// is. Percentages are left to whoever draws it.
 ///
-/// Its templates may name `<COLUMN>`, which is the figure, and `<count>`.
+/// Its template may name `<COLUMN>`, which is the figure, `<count>`, `<host>`
+/// and `<interval>`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct TableSection {
     /// What the section begins with.
@@ -85,9 +86,12 @@ pub struct TableSection {
     pub separator: &'static str,
     /// What the section ends with.
     pub end: &'static str,
-    /// What stands in place of the section if no figure is known.
+    /// The text instead of the section if no figure is known.
     pub unknown: &'static str,
 }
+
+/// The figures of a report. Percentages are left to whoever draws it.
+const FIGURES: &[TableFigure] = &[TableFigure::Entries, TableFigure::Limit];
 
 /// The groups with counters of their own.
 pub const SOCKET_GROUPS: Range<usize> = Schema::SOCKETS.basic_groups();
@@ -95,7 +99,7 @@ pub const SOCKET_GROUPS: Range<usize> = Schema::SOCKETS.basic_groups();
 pub const SOCKET_STATES: Range<usize> = Schema::SOCKETS.state_columns();
 /// The groups with counters of their own.
 pub const CONNECTION_GROUPS: Range<usize> = Schema::CONNECTIONS.basic_groups();
-/// The groups of TCP, which alone has states.
+/// The groups of TCP. No other protocol has states.
 pub const TCP_GROUPS: Range<usize> = 0..2;
 /// The states of tracked TCP connections.
 pub const CONNECTION_STATES: Range<usize> = Schema::CONNECTIONS.state_columns();
@@ -121,7 +125,7 @@ pub const LONGEST_REPORT: usize = {
     const LONGEST_HOST: usize = 64;
     let states = TCP_GROUPS.end * CONNECTION_STATES.end;
     let statuses = CONNECTION_GROUPS.end * (CONNECTION_STATUSES.end - CONNECTION_STATUSES.start);
-    (states + statuses + TableFigure::COUNT) * (LINE + LONGEST_ESCAPE * LONGEST_HOST)
+    (states + statuses + FIGURES.len()) * (LINE + LONGEST_ESCAPE * LONGEST_HOST)
 };
 
 impl Format {
@@ -172,7 +176,7 @@ impl Section {
     }
 }
 
-/// One number of the report, and what is told with it.
+/// One number of the report and its context.
 struct Cell<'a> {
     origin: &'a Origin<'a>,
     group: &'a Group,
@@ -202,7 +206,7 @@ impl TableSection {
             return text.push(self.unknown.as_bytes());
         }
         text.push(self.start.as_bytes());
-        for (index, figure) in TableFigure::ALL.iter().take(2).enumerate() {
+        for (index, figure) in FIGURES.iter().enumerate() {
             if index != 0 {
                 text.push(self.separator.as_bytes());
             }

@@ -1,4 +1,4 @@
-//! The numbers alone that a command line asks for.
+//! Only the numbers that a command line asks for.
 
 use crate::model::counts::Counts;
 use crate::model::threshold::Query;

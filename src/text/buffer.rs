@@ -51,8 +51,8 @@ impl<'a> TextBuffer<'a> {
     ///
     /// Printable ASCII stays as it is. All other bytes become an escape such as
     /// `\x1b`, and so do the backslash, the quote, and the bar that begins a
-    /// plugin's performance data. Three dots replace what is longer than
-    /// [`LONGEST_VALUE`].
+    /// plugin's performance data. Three dots replace the end of a value longer
+    /// than [`LONGEST_VALUE`].
     pub fn push_escaped(&mut self, value: &[u8]) {
         let (shown, rest) = value.split_at_checked(LONGEST_VALUE).unwrap_or((value, b""));
         for &byte in shown {

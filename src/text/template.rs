@@ -50,13 +50,13 @@ named_enum! {
 pub enum Value<'a> {
     /// Bytes, which are escaped.
     Text(&'a [u8]),
-    /// The same with lowercase letters in place of uppercase ones.
+    /// The same, with each uppercase letter as a lowercase one.
     Lowercase(&'a [u8]),
     /// A number, in decimal digits.
     Number(u32),
 }
 
-/// What a template tells of.
+/// The subject of a template.
 pub trait Values {
     /// Returns the value of a placeholder. A placeholder that says nothing
     /// about this is empty.

@@ -361,7 +361,7 @@ fn a_protocol_without_ports_has_none_that_is_asked_for() {
         let mut groups = Vec::new();
         reader
             .consume_connections(table.len(), |row| {
-                if plan.filter.selects_ports(row.original_ports()) {
+                if plan.filter.selects_connection(|| row.original_ports()) {
                     groups.push(row.connection.group as usize);
                 }
             })

@@ -271,7 +271,7 @@ fn select(plan: &Plan, expected: &options_oracle::Line) {
         let mut reader = TableReader::conntrack_table(&mut buffer);
         reader.spare_mut()[..table.len()].copy_from_slice(table.as_bytes());
         reader.consume_connections(table.len(), |row| {
-            selected.push(plan.filter.selects_ports(row.original_ports()));
+            selected.push(plan.filter.selects_connection(|| row.original_ports()));
         })
     } else {
         let mut reader = TableReader::socket_table(&mut buffer);

@@ -112,8 +112,8 @@ fn show(
     Ok(audience.exit_status(0))
 }
 
-/// Counts, and shows the counts, once or until a signal ends it. Returns the
-/// exit status.
+/// Counts and reports once, or until a signal ends the run. Returns the exit
+/// status.
 fn count_and_report(
     plan: &Plan,
     environment: CStrArray,
@@ -136,7 +136,7 @@ fn count_and_report(
     }
 }
 
-/// Counts, and shows the counts. Returns the exit status.
+/// Counts and reports once. Returns the exit status.
 fn report_once(
     plan: &Plan,
     origin: &Origin,
@@ -209,7 +209,7 @@ fn print(text: &TextBuffer) -> Result<(), Failure> {
 }
 
 /// Prints a message where its audience reads it. If that fails, the exit status
-/// still tells of the error.
+/// still reports the error.
 fn print_message(audience: Audience, text: &TextBuffer) {
     let descriptor = match audience {
         Audience::Person => system::STANDARD_ERROR,

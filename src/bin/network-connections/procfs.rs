@@ -67,7 +67,7 @@ pub fn count_connections(
     loop {
         let read = fd.read(reader.spare_mut()).map_err(failed_call)?;
         let consumed = reader.consume_connections(read, |row| {
-            if !filter.has_ports() || filter.selects_ports(row.original_ports()) {
+            if filter.selects_connection(|| row.original_ports()) {
                 counts.count_connection(row.connection);
             }
         });

@@ -26,10 +26,10 @@ static mut MEMORY: Memory = Memory::ZERO;
 /// Starts the program, for the C library's start-up code.
 ///
 /// # Safety
-/// `argv` and `envp` must be those of the process: pointers to C strings,
-/// followed by a null pointer.
+/// `argv` and `envp` must be arrays of pointers to C strings, each with a null
+/// pointer at its end, that live as long as the process.
 // SAFETY: no other symbol of the program is called main, and this one has the
-// type that C gives it.
+// type that C prescribes.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn main(
     _argc: c_int,
@@ -45,23 +45,22 @@ unsafe extern "C" fn main(
     crate::main(arguments, CStrArray { next: envp }, memory).into()
 }
 
-/// Nothing in the release build can panic, and so this is not in it
-/// (`scripts/check-symbols`).
+/// Aborts. The release build lacks this function, because nothing in it can
+/// panic, which `scripts/check-symbols` shows.
 #[panic_handler]
 fn panic(_: &PanicInfo) -> ! {
     // SAFETY: abort has no preconditions.
     unsafe { libc::abort() }
 }
 
-/// The parts of core that a debug build's checks call were compiled to unwind,
-/// and name this function. The panic handler aborts, so that nothing calls it.
+/// Stands in for the function of std's that the compiled core of a debug build
+/// names. The panic handler aborts, so that nothing calls it.
 // SAFETY: std, which has the other function of this name, is not linked.
 #[cfg(debug_assertions)]
 #[unsafe(no_mangle)]
 extern "C" fn rust_eh_personality() {}
 
-/// The strings that the kernel gives a program: its arguments, or its
-/// environment.
+/// The arguments of the program, or its environment, as the kernel passes them.
 #[derive(Clone)]
 pub struct CStrArray {
     /// INVARIANT: points into argv or envp, at a string or at the null pointer
@@ -264,7 +263,7 @@ pub fn write_all(fd: c_int, mut bytes: &[u8]) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Gives a file the name of another, which disappears.
+/// Renames a file, which replaces any other file of the new name.
 pub fn rename(from: &FilePath, to: &FilePath) -> Result<(), Errno> {
     let (mut from_buffer, mut to_buffer) = (PathBuffer::new(), PathBuffer::new());
     let (from, to) = (from_buffer.join(from)?, to_buffer.join(to)?);
@@ -315,11 +314,11 @@ pub fn sleep(milliseconds: c_int) {
     unsafe { libc::poll(ptr::null_mut(), 0, milliseconds) };
 }
 
-/// What the kernel tells of this system.
+/// The name and the version of the system, as the kernel reports them.
 pub struct Utsname(MaybeUninit<libc::utsname>);
 
 impl Utsname {
-    /// Memory for what the kernel tells.
+    /// Returns memory for the result.
     pub const fn new() -> Utsname {
         Utsname(MaybeUninit::uninit())
     }

@@ -26,7 +26,7 @@ formats! {
 }
 
 /// The format of a report that asks for none.
-pub const DEFAULT: &Format = &json::FORMAT;
+pub const DEFAULT: &Format = ALL[0];
 
 /// Returns the format with this name.
 pub fn from_name(name: &[u8]) -> Option<&'static Format> {
