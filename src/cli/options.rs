@@ -12,7 +12,7 @@ use crate::text::template::{Placeholder, Template, Value, Values, template};
 ///
 /// A line is the syntax too: the short name or four spaces, the long name, one
 /// space and the value if the option takes one, and after at least two spaces
-/// the explanation. `Parser::set` in the module `request` obeys the option.
+/// the explanation. `Parser::apply` in the module `request` obeys the option.
 macro_rules! options {
     ($($option:ident $line:literal)*) => {
         /// The name of an option.

@@ -21,33 +21,34 @@ use crate::output::formats;
 /// What a command line asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Request {
-    /// To carry out the [`Plan`].
+    /// Carry out the [`Plan`].
     Count,
-    /// To print the help.
+    /// Print the help.
     Help,
-    /// To print the version.
+    /// Print the version.
     Version,
 }
 
-/// The plan of a run: the subject, how the counts are shown, and where.
+/// All settings of a run that counts.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Plan<'q, 'a> {
     /// The sockets or the tracked connections.
     pub subject: Subject,
-    /// Which of these count.
+    /// Which sockets or connections count.
     pub filter: Filter,
-    /// Where the kernel is asked.
+    /// The interface to ask.
     pub source: Source,
-    /// The procfs directory, never empty.
+    /// The path of the procfs directory. It is never empty.
     pub procfs: &'a [u8],
-    /// How the counts are shown.
+    /// The way to show the counts.
     pub presentation: Presentation,
-    /// The numbers that [`Presentation::Query`] and [`Presentation::Check`]
+    /// The queries that [`Presentation::Query`] and [`Presentation::Check`]
     /// show.
     pub queries: &'q mut Queries<'a>,
-    /// The file to write instead of standard output, never empty.
+    /// The path of the file to write instead of standard output. It is never
+    /// empty.
     pub output: Option<&'a [u8]>,
-    /// Seconds from one report to the next, 1 to [`LONGEST_INTERVAL`], in
+    /// The seconds from one report to the next, 1 to [`LONGEST_INTERVAL`], in
     /// digits.
     pub interval: Option<&'a [u8]>,
 }
@@ -56,31 +57,31 @@ pub struct Plan<'q, 'a> {
 pub const LONGEST_INTERVAL: i32 = 86400;
 
 named_enum! {
-    /// Where the kernel is asked.
+    /// The interface to ask.
     pub enum Source {
         /// The tables in procfs.
         Proc = "proc",
-        /// Dumps of the program's own network namespace by netlink.
+        /// Netlink dumps of the program's own network namespace.
         Netlink = "netlink",
-        /// Netlink, or procfs if netlink can't serve.
+        /// Netlink, or procfs if netlink fails.
         Auto = "auto",
     }
 }
 
-/// How the counts are shown.
+/// The way to show the counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presentation {
-    /// All of them.
+    /// All counts in a format.
     Report(&'static Format),
     /// Single numbers.
     Query,
-    /// Single numbers compared with ranges, as a monitoring plugin does.
+    /// Single numbers, compared with ranges as by a monitoring plugin.
     Check,
 }
 
 impl<'q, 'a> Plan<'q, 'a> {
     /// Returns the plan of an empty command line. `queries` is memory for the
-    /// queries of the command line.
+    /// queries to add.
     pub fn new(queries: &'q mut Queries<'a>) -> Plan<'q, 'a> {
         queries.clear();
         Plan {
@@ -101,84 +102,77 @@ impl<'q, 'a> Plan<'q, 'a> {
     }
 }
 
-/// A command line that was parsed.
+/// The result of parsing a command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CommandLine<'a> {
-    /// Who reads what goes wrong.
+    /// The reader of errors.
     pub audience: Audience,
-    /// What the command line asks for.
+    /// The request, or the first error.
     pub request: Result<Request, UsageError<'a>>,
 }
 
-/// Memory for the queries of a command line: as many as there are keys of
-/// sockets.
+/// Memory for the queries of a command line: one for each key of sockets.
 pub type Queries<'a> = Vec<Query<'a>, { Key::SOCKET_KEYS }>;
 
-/// Parses a command line, without the program's name, into the plan of an empty
-/// one.
+/// Parses a command line, without the name of the program, into a new plan.
 ///
-/// The first of `--help`, `--version` and all errors is the result. The rest is
-/// parsed all the same, because a check among it makes the audience a monitor.
+/// The first `--help`, `--version` or error is the result. Parsing goes on
+/// after it, because a later check makes the audience a monitor.
 pub fn parse<'a>(
     words: impl Iterator<Item = &'a [u8]> + Clone,
     plan: &mut Plan<'_, 'a>,
 ) -> CommandLine<'a> {
     let arguments = Arguments::new(words);
-    // Which keys there are depends on the subject, whose option may follow
-    // them.
+    // The subject decides which keys exist, and `--conntrack` may follow a key.
     if arguments.clone().any(|argument| argument.is_option(OptionName::Conntrack)) {
         plan.subject = Subject::Connections;
     }
     let mut parser = Parser {
         plan,
         audience: Audience::Person,
-        first_interruption: None,
+        outcome: None,
         has_path: false,
         format: None,
         has_queries: false,
         unknown_key: None,
     };
     for argument in arguments {
-        parser.take(argument);
+        parser.parse_argument(argument);
     }
-    if let Err(error) = parser.check() {
-        parser.interrupt(Err(error));
+    if let Err(error) = parser.finish() {
+        parser.set_outcome(Err(error));
     }
-    CommandLine {
-        audience: parser.audience,
-        request: parser.first_interruption.unwrap_or(Ok(Request::Count)),
-    }
+    CommandLine { audience: parser.audience, request: parser.outcome.unwrap_or(Ok(Request::Count)) }
 }
 
 /// A command line while it is parsed.
 struct Parser<'p, 'q, 'a> {
     plan: &'p mut Plan<'q, 'a>,
     audience: Audience,
-    /// What the command line asks for instead of a count, or why it makes no
-    /// sense.
-    first_interruption: Option<Result<Request, UsageError<'a>>>,
+    /// The first request other than a count, or the first error.
+    outcome: Option<Result<Request, UsageError<'a>>>,
     has_path: bool,
     format: Option<&'static Format>,
     has_queries: bool,
-    /// The first key that names no number. It is an error only if nothing else
-    /// is.
+    /// The first key that names no number. An error in any single argument
+    /// takes precedence.
     unknown_key: Option<&'a [u8]>,
 }
 
 impl<'a> Parser<'_, '_, 'a> {
-    /// Keeps the first interruption.
-    fn interrupt(&mut self, interruption: Result<Request, UsageError<'a>>) {
-        if self.first_interruption.is_none() {
-            self.first_interruption = Some(interruption);
+    /// Keeps the first outcome.
+    fn set_outcome(&mut self, outcome: Result<Request, UsageError<'a>>) {
+        if self.outcome.is_none() {
+            self.outcome = Some(outcome);
         }
     }
 
-    fn take(&mut self, argument: Argument<'a>) {
+    fn parse_argument(&mut self, argument: Argument<'a>) {
         let (result, name, value) = match argument {
             Argument::Path(path) => (self.set_path(path), path, path),
             Argument::Unknown(name) => (Err(Problem::UnknownOption), name, name),
             Argument::Option { option, name, value } => {
-                (self.take_option(option, value), name, value.unwrap_or_default())
+                (self.parse_option(option, value), name, value.unwrap_or_default())
             }
         };
         if let Err(problem) = result {
@@ -190,25 +184,25 @@ impl<'a> Parser<'_, '_, 'a> {
                 Problem::InvalidRange => split_once(value, b'=').1.unwrap_or_default(),
                 _ => value,
             };
-            self.interrupt(Err(UsageError { problem, argument }));
+            self.set_outcome(Err(UsageError { problem, argument }));
         }
     }
 
-    fn take_option(&mut self, option: OptionName, value: Option<&'a [u8]>) -> Result<(), Problem> {
+    fn parse_option(&mut self, option: OptionName, value: Option<&'a [u8]>) -> Result<(), Problem> {
         if let OptionName::Warning | OptionName::Critical = option {
             self.audience = Audience::Monitor;
         }
         match value {
             None if option.takes_value() => Err(Problem::MissingValue),
             Some(_) if !option.takes_value() => Err(Problem::UnwantedValue),
-            value => self.set(option, value.unwrap_or_default()),
+            value => self.apply(option, value.unwrap_or_default()),
         }
     }
 
-    fn set(&mut self, option: OptionName, value: &'a [u8]) -> Result<(), Problem> {
+    fn apply(&mut self, option: OptionName, value: &'a [u8]) -> Result<(), Problem> {
         match option {
             OptionName::All => self.plan.filter.all = true,
-            // `parse` has looked for it.
+            // `parse` has set the subject.
             OptionName::Conntrack => {}
             OptionName::LocalPort => return add_port(&mut self.plan.filter.local_ports, value),
             OptionName::RemotePort => return add_port(&mut self.plan.filter.remote_ports, value),
@@ -222,16 +216,16 @@ impl<'a> Parser<'_, '_, 'a> {
                 self.has_queries = true;
                 return self.add_query(value, None, None);
             }
-            OptionName::Warning => return self.add_threshold(Severity::Warning, value),
-            OptionName::Critical => return self.add_threshold(Severity::Critical, value),
+            OptionName::Warning => return self.set_range(Severity::Warning, value),
+            OptionName::Critical => return self.set_range(Severity::Critical, value),
             OptionName::Output if value.is_empty() => return Err(Problem::EmptyFile),
             OptionName::Output => self.plan.output = Some(value),
             OptionName::Interval => match parse_decimal(value) {
                 Some(1..=LONGEST_INTERVAL) => self.plan.interval = Some(value),
                 _ => return Err(Problem::InvalidInterval),
             },
-            OptionName::Help => self.interrupt(Ok(Request::Help)),
-            OptionName::Version => self.interrupt(Ok(Request::Version)),
+            OptionName::Help => self.set_outcome(Ok(Request::Help)),
+            OptionName::Version => self.set_outcome(Ok(Request::Version)),
         }
         Ok(())
     }
@@ -248,7 +242,7 @@ impl<'a> Parser<'_, '_, 'a> {
         Ok(())
     }
 
-    /// Adds a query, unless its key names no number.
+    /// Adds a query, or keeps the first unknown key.
     fn add_query(
         &mut self,
         name: &'a [u8],
@@ -263,9 +257,9 @@ impl<'a> Parser<'_, '_, 'a> {
         self.plan.queries.push(query).or(Err(Problem::TooMany))
     }
 
-    /// Sets a range of the query for a key, which may have the other range
-    /// already.
-    fn add_threshold(&mut self, severity: Severity, value: &'a [u8]) -> Result<(), Problem> {
+    /// Sets one range of the query for a key, and adds the query if it is
+    /// missing. A second range of the same severity replaces the first.
+    fn set_range(&mut self, severity: Severity, value: &'a [u8]) -> Result<(), Problem> {
         let (name, Some(text)) = split_once(value, b'=') else {
             return Err(Problem::InvalidThreshold);
         };
@@ -280,8 +274,8 @@ impl<'a> Parser<'_, '_, 'a> {
         Ok(())
     }
 
-    /// Checks what only the whole command line tells.
-    fn check(&mut self) -> Result<(), UsageError<'a>> {
+    /// Checks how the arguments fit together, and completes the plan.
+    fn finish(&mut self) -> Result<(), UsageError<'a>> {
         let error = |problem, argument| Err(UsageError { problem, argument });
         if let Some(key) = self.unknown_key {
             return error(Problem::InvalidKey, key);
@@ -292,7 +286,7 @@ impl<'a> Parser<'_, '_, 'a> {
                 return error(Problem::PathWithNetlink, self.plan.procfs);
             }
             Source::Netlink if is_conntrack => return error(Problem::ConntrackWithNetlink, b""),
-            // Netlink serves neither of these.
+            // With a PATH, or for tracked connections, auto reads procfs.
             Source::Auto if self.has_path || is_conntrack => self.plan.source = Source::Proc,
             _ => {}
         }

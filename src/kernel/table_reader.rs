@@ -1,8 +1,8 @@
 //! A table of procfs, cut into rows as it is read.
 //!
 //! The first line of a socket table is its header. A table of tracked
-//! connections has none. Every other line is a row. How reads cut the table
-//! makes no difference to the result.
+//! connections has none. Every other line is a row. The result does not depend
+//! on where a read ends.
 
 use core::cell::Cell;
 use core::num::NonZero;
@@ -16,14 +16,15 @@ use crate::model::socket::{Family, Socket};
 /// A line that is not a row of its table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MalformedLine {
-    /// The line's number in the file, from 1 on, with the header.
+    /// The number of the line in the file. The first line, which may be the
+    /// header, is 1.
     pub number: u32,
     /// The length of the [head](ReadBuffer::head) of the line, in bytes.
     pub head_length: u8,
 }
 
-/// Memory that tables are read into, in words, because the search for a newline
-/// looks at whole words.
+/// Memory for reads, aligned for whole words, because the search for a newline
+/// looks at a word at a time.
 #[repr(align(8))]
 pub struct ReadBuffer<const WORDS: usize>(pub [[u8; WORD_SIZE]; WORDS]);
 
@@ -36,8 +37,7 @@ impl<const WORDS: usize> ReadBuffer<WORDS> {
         self.0.as_flattened_mut()
     }
 
-    /// Returns the start of a malformed line, which stays in the buffer until
-    /// the next use.
+    /// Returns the start of a malformed line, until the next use of the buffer.
     pub fn head(&self, line: MalformedLine) -> &[u8] {
         self.0.as_flattened().get(1..1 + usize::from(line.head_length)).unwrap_or_default()
     }
@@ -45,40 +45,40 @@ impl<const WORDS: usize> ReadBuffer<WORDS> {
 
 /// Cuts a table into rows.
 ///
-/// Its user reads into [`spare_mut`](TableReader::spare_mut), and lets the
-/// reader consume the bytes that were read, until a read returns none.
+/// The caller reads into [`spare_mut`](TableReader::spare_mut) and has every
+/// read consumed, including the empty read at the end of the file.
 pub struct TableReader<'a, const WORDS: usize> {
     buffer: &'a mut ReadBuffer<WORDS>,
-    /// How many bytes at the start of the buffer are retained for the next
-    /// read: the newline before a row that is not complete, and the start of
-    /// that row. 0 while the next byte continues a line that needs no further
-    /// look.
+    /// The number of bytes at the start of the buffer that the next read
+    /// continues: the newline before an incomplete row, and the start of the
+    /// row. It is 0 while the next byte continues a line that was counted.
     retained: usize,
-    /// How many lines were consumed, the header included.
+    /// The number of lines that were counted, including the header.
     lines: u32,
 }
 
 impl<'a, const WORDS: usize> TableReader<'a, WORDS> {
-    /// The end of the bytes that are read. A row may begin up to here, and its
-    /// window must lie in the buffer.
+    /// The end of the memory for reads. A row may begin up to here, and the
+    /// parser looks at up to [`WINDOW`] bytes from its start on.
     const END: usize = WORDS * WORD_SIZE - WINDOW;
 
-    /// A row of a tracked connection that is this long leaves no space for its
-    /// newline.
-    const LONGEST_CONNTRACK_ROW: usize = Self::END - 1;
+    /// The length at which a row of a tracked connection leaves no space for
+    /// its newline.
+    const CONNTRACK_ROW_LIMIT: usize = Self::END - 1;
 
     /// Starts a socket table, which begins with its header.
     pub fn socket_table(buffer: &'a mut ReadBuffer<WORDS>) -> Self {
-        const { assert!(Self::END > 1 + HEAD_LENGTH, "a retained head must leave space to read") };
-        // The header counts as a line from the start, and is skipped like the
-        // rest of a consumed line.
+        const { assert!(Self::END > 1 + HEAD_LENGTH, "a retained head leaves no space") };
+        const { assert!(HEAD_LENGTH <= u8::MAX as usize) };
+        // The header is counted from the start. The reader skips it like the
+        // rest of a row.
         TableReader { buffer, retained: 0, lines: 1 }
     }
 
     /// Starts a table of tracked connections, whose first line is a row.
     pub fn conntrack_table(buffer: &'a mut ReadBuffer<WORDS>) -> Self {
-        // A newline before the first byte makes the first line a row like all
-        // others.
+        // With a newline before its first byte, the first line is a row like
+        // all others.
         if let Some(byte) = buffer.bytes_mut().first_mut() {
             *byte = b'\n';
         }
@@ -90,8 +90,8 @@ impl<'a, const WORDS: usize> TableReader<'a, WORDS> {
         self.buffer.bytes_mut().get_mut(self.retained..Self::END).unwrap_or_default()
     }
 
-    /// Passes on the sockets among the bytes that were read, which are none at
-    /// the end of the table.
+    /// Passes the sockets in the bytes of a read to `count`. A length of 0 ends
+    /// the table.
     ///
     /// A socket counts as soon as its row is complete up to `st`. The last row
     /// needs no newline.
@@ -100,27 +100,26 @@ impl<'a, const WORDS: usize> TableReader<'a, WORDS> {
     /// If a line is not a row.
     pub fn consume_sockets(
         &mut self,
-        read: usize,
+        read_length: usize,
         family: Family,
         mut count: impl FnMut(Socket),
     ) -> Result<(), MalformedLine> {
-        let end = self.terminate(read);
+        let end = self.terminate(read_length);
         let words = &self.buffer.0;
-        let mut rest = 0;
+        let mut search_start = 0;
         let mut rows = 0;
         let retain_from = loop {
-            let newline = find_newline(words, rest);
+            let newline = find_newline(words, search_start);
             let start = newline + 1;
             if start > end {
                 break end;
             }
             match socket_row::parse(words.as_flattened(), start, family) {
-                // The byte at `end` is not of the table, but the newline of
-                // `terminate`.
+                // A row that reaches `end` is incomplete.
                 Some(row) if row.rest < end => {
                     count(row.socket);
                     rows += 1;
-                    rest = row.rest;
+                    search_start = row.rest;
                 }
                 _ => break newline,
             }
@@ -129,24 +128,23 @@ impl<'a, const WORDS: usize> TableReader<'a, WORDS> {
         self.retain(retain_from, end, HEAD_LENGTH)
     }
 
-    /// Passes on the tracked connections among the bytes that were read, which
-    /// are none at the end of the table. A connection counts when its row is
-    /// complete. The last row needs no newline.
+    /// Passes the tracked connections in the bytes of a read to `count`, each
+    /// when its row is complete. A length of 0 ends the table. The last row
+    /// needs no newline.
     ///
     /// # Errors
     /// If a line is not a row, or does not fit in the buffer.
     pub fn consume_connections(
         &mut self,
-        read: usize,
+        read_length: usize,
         mut count: impl FnMut(ConntrackRow),
     ) -> Result<(), MalformedLine> {
-        let end = self.terminate(read);
+        let end = self.terminate(read_length);
         let bytes = self.buffer.0.as_flattened();
         let mut newline = 0;
         let mut rows = 0;
         while let Some((row, next)) = conntrack_row::parse(bytes, newline + 1) {
-            // The byte at `end` is not of the table, but the newline of
-            // `terminate`.
+            // A row that reaches `end` is incomplete.
             if next >= end {
                 break;
             }
@@ -155,33 +153,35 @@ impl<'a, const WORDS: usize> TableReader<'a, WORDS> {
             newline = next;
         }
         self.lines = self.lines.saturating_add(rows);
-        self.retain(newline, end, Self::LONGEST_CONNTRACK_ROW)
+        self.retain(newline, end, Self::CONNTRACK_ROW_LIMIT)
     }
 
-    /// Puts a newline after the bytes that were read, where every search ends,
-    /// and returns the index after all bytes of the table. At the end of the
-    /// table the newline completes an incomplete row, and is one of them.
-    fn terminate(&mut self, read: usize) -> usize {
-        let end = self.retained + read;
+    /// Appends a newline to the bytes of a read, where every search ends, and
+    /// returns the index after the bytes of the table. At the end of the table,
+    /// an incomplete row is completed by the newline, and the index is after
+    /// it.
+    fn terminate(&mut self, read_length: usize) -> usize {
+        let end = self.retained + read_length;
         if let Some(byte) = self.buffer.bytes_mut().get_mut(end) {
             *byte = b'\n';
         }
-        let completes_row = read == 0 && end > 1;
+        // The byte at index 0 is the newline before the row.
+        let completes_row = read_length == 0 && end > 1;
         end + usize::from(completes_row)
     }
 
-    /// Moves the bytes from this newline on to the start of the buffer, for the
-    /// next read.
+    /// Moves an incomplete row, from the newline before it on, to the start of
+    /// the buffer for the next read.
     ///
     /// # Errors
-    /// If they can't become a row: they hold another newline, or are as long as
-    /// no row's start.
-    fn retain(&mut self, newline: usize, end: usize, longest: usize) -> Result<(), MalformedLine> {
-        // Mostly only a newline is retained, because the kernel hands out whole
-        // rows.
+    /// If the bytes cannot become a row: another newline follows, or there are
+    /// `limit` bytes without one.
+    fn retain(&mut self, newline: usize, end: usize, limit: usize) -> Result<(), MalformedLine> {
+        // The loop copies byte by byte, because `copy_within` can panic. Mostly
+        // only the newline remains, because the kernel hands out whole rows.
         let cells = Cell::from_mut(self.buffer.bytes_mut()).as_slice_of_cells();
         let retained = cells.get(newline..end).unwrap_or_default();
-        let retained = retained.get(..1 + longest).unwrap_or(retained);
+        let retained = retained.get(..1 + limit).unwrap_or(retained);
         for (to, from) in cells.iter().zip(retained) {
             to.set(from.get());
         }
@@ -189,7 +189,7 @@ impl<'a, const WORDS: usize> TableReader<'a, WORDS> {
 
         let line = self.buffer.bytes_mut().get(1..self.retained).unwrap_or_default();
         let (head, after) = split_once(line, b'\n');
-        if after.is_none() && head.len() < longest {
+        if after.is_none() && head.len() < limit {
             return Ok(());
         }
         let head_length = head.len().min(HEAD_LENGTH) as u8;
@@ -197,36 +197,35 @@ impl<'a, const WORDS: usize> TableReader<'a, WORDS> {
     }
 }
 
-/// Returns the index of the next newline. Every buffer holds one after the
-/// bytes that were read.
+/// Returns the index of the next newline. `terminate` has put one after the
+/// bytes of the read.
 ///
-/// The search begins at the word that contains `start`. A row is longer than a
-/// word, so that this word holds no earlier newline.
+/// The search starts at the word that contains `start`. The columns up to
+/// `start` are longer than a word, so this word holds no earlier newline.
 #[inline(always)]
 fn find_newline(words: &[[u8; WORD_SIZE]], start: usize) -> usize {
-    // Of a row's bytes only uppercase letters and the newline lack this bit.
-    let bit = splat(0x20);
-    let mut next = start / WORD_SIZE;
+    // In a row, only uppercase letters and the newline lack this bit.
+    let mask = splat(0x20);
+    let mut word_index = start / WORD_SIZE;
     loop {
-        while let Some([a, b, c, d]) = words.get(next..next + 4) {
-            if !(word(a) & word(b) & word(c) & word(d)) & bit != 0 {
+        while let Some([a, b, c, d]) = words.get(word_index..word_index + 4) {
+            if !(word(a) & word(b) & word(c) & word(d)) & mask != 0 {
                 break;
             }
-            next += 4;
+            word_index += 4;
         }
-        let mut candidates;
-        loop {
-            // Never the last word, because of the newline after the bytes that
-            // were read.
-            let Some(bytes) = words.get(next) else { return usize::MAX - 1 };
-            candidates = !word(bytes) & bit;
-            next += 1;
+        let mut candidates = loop {
+            // The search ends at the newline of `terminate`, before the last
+            // word.
+            let Some(bytes) = words.get(word_index) else { return usize::MAX - 1 };
+            let candidates = !word(bytes) & mask;
+            word_index += 1;
             if candidates != 0 {
-                break;
+                break candidates;
             }
-        }
+        };
         while let Some(nonzero) = NonZero::new(candidates) {
-            let index = (next - 1) * WORD_SIZE + first_nonzero_byte(nonzero);
+            let index = (word_index - 1) * WORD_SIZE + first_nonzero_byte(nonzero);
             if words.as_flattened().get(index) == Some(&b'\n') {
                 return index;
             }

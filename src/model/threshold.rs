@@ -19,7 +19,7 @@ pub struct Query<'a> {
 }
 
 impl<'a> Query<'a> {
-    /// Returns how severe the number is, and the range that says so.
+    /// Returns the severity, and the range that raised the alert.
     pub fn evaluate(&self, counts: &Counts) -> (Severity, Option<AlertRange<'a>>) {
         let number = counts.number(self.key);
         if self.critical.is_some_and(|range| range.alerts(number)) {
@@ -48,20 +48,21 @@ pub enum Severity {
 ///
 /// It raises an alert for every number outside it, or with `@` for every number
 /// inside. Both ends are inside. START is 0 unless it is given, `~` is below
-/// every number, and without END there is no upper end. All numbers are whole,
-/// and one that needs more than 31 bits counts as the largest that does not.
+/// every number, and without END there is no upper end. All numbers are
+/// integers, and a number above `i32::MAX` counts as `i32::MAX`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AlertRange<'a> {
     /// The range as the command line has it.
     ///
-    /// INVARIANT: [`Bounds::parse`] accepts it.
+    /// INVARIANT: [`Bounds::parse`] accepts the text without its `@`.
     text: &'a [u8],
 }
 
 impl<'a> AlertRange<'a> {
-    /// Accepts a range, unless it is malformed or its start is above its end.
+    /// Parses a range. Its start must not be above its end, and an empty range
+    /// is malformed.
     pub fn parse(text: &'a [u8]) -> Option<AlertRange<'a>> {
-        Bounds::parse(split_at_sign(text).1)?;
+        Bounds::parse(strip_at_prefix(text).1)?;
         Some(AlertRange { text })
     }
 
@@ -71,20 +72,20 @@ impl<'a> AlertRange<'a> {
     }
 
     /// Returns whether the numbers inside raise the alert, and the range
-    /// without the `@` that says so.
-    pub fn side_and_bounds(self) -> (bool, &'a [u8]) {
-        split_at_sign(self.text)
+    /// without any `@`.
+    pub fn alerts_inside_and_bounds(self) -> (bool, &'a [u8]) {
+        strip_at_prefix(self.text)
     }
 
     /// Returns whether a number raises an alert.
     pub fn alerts(self, number: u32) -> bool {
-        let (is_inside_alert, bounds) = split_at_sign(self.text);
-        Bounds::parse(bounds).is_some_and(|bounds| bounds.contain(number) == is_inside_alert)
+        let (alerts_inside, bounds) = strip_at_prefix(self.text);
+        Bounds::parse(bounds).is_some_and(|bounds| bounds.contains(number) == alerts_inside)
     }
 }
 
-/// Splits a range into whether it begins with `@`, and the rest.
-fn split_at_sign(range: &[u8]) -> (bool, &[u8]) {
+/// Returns whether a range begins with `@`, and the rest of it.
+fn strip_at_prefix(range: &[u8]) -> (bool, &[u8]) {
     match range {
         [b'@', bounds @ ..] => (true, bounds),
         bounds => (false, bounds),
@@ -110,7 +111,7 @@ impl Bounds {
         (start <= end).then_some(Bounds { start, end })
     }
 
-    fn contain(&self, number: u32) -> bool {
+    fn contains(&self, number: u32) -> bool {
         let number = i32::try_from(number).unwrap_or(i32::MAX);
         self.start <= number && number <= self.end
     }

@@ -75,8 +75,8 @@ pub fn compose(queries: &[Query], counts: &Counts, text: &mut TextBuffer) -> Sta
 /// Says which side of a range raises the alert, with the start that the range
 /// may leave out.
 fn explain(range: AlertRange, text: &mut TextBuffer) {
-    let (is_inside_alert, bounds) = range.side_and_bounds();
-    text.push(if is_inside_alert { b" (inside " } else { b" (outside " });
+    let (alerts_inside, bounds) = range.alerts_inside_and_bounds();
+    text.push(if alerts_inside { b" (inside " } else { b" (outside " });
     if split_once(bounds, b':').1.is_none() {
         text.push(b"0:");
     }

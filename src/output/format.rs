@@ -1,12 +1,12 @@
 //! Formats of the whole report.
 //!
-//! A format is data: templates, and which groups and columns they are filled in
-//! for. They are filled in for every one of these, so that no group or column
-//! disappears because it is empty.
+//! A format is data: templates, with the groups and columns to fill them in
+//! for. A report shows each of these groups and columns, even if its count is
+//! 0.
 
 use core::ops::Range;
 
-use crate::model::connection::TableFigure;
+use crate::model::connection::{ConnectionGroup, TableFigure};
 use crate::model::counts::Counts;
 use crate::model::schema::{Group, Schema, Subject};
 use crate::text::buffer::{LONGEST_ESCAPE, TextBuffer};
@@ -15,48 +15,49 @@ use crate::text::template::{Placeholder, Template, Value, Values, template};
 /// How a report lays out the counts.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Format {
-    /// Whether its templates name `<host>` and `<interval>`.
-    pub has_origin: bool,
+    /// Whether the templates name `<host>` or `<interval>`.
+    pub names_origin: bool,
     /// The sections of a report on sockets.
     pub sockets: &'static [Section],
     /// The sections of a report on tracked connections.
     pub connections: &'static [Section],
-    /// What follows these: how full the table of tracked connections is.
+    /// The last section of a report on tracked connections.
     pub table: TableSection,
 }
 
-/// A part of a report: some groups, with some columns of each.
+/// A part of a report: a range of groups, with a range of columns for each.
 ///
-/// Its templates may name `<group>` (`tcp4`), `<protocol>` (`tcp`) and `<ip>`
-/// (`4`) of a basic group, `<COLUMN>` (`SYN_SENT`), `<column>` (`syn_sent`),
-/// and `<count>`. Before the columns `<count>` is the group's total.
+/// The templates may name `<group>`, such as `tcp4`, and if the group is basic,
+/// `<protocol>`, such as `tcp`, and `<ip>`, such as `4`; `<COLUMN>`, such as
+/// `SYN_SENT`, and `<column>`, such as `syn_sent`; `<count>`, which is the
+/// total of the group in `group_start`; `<host>` and `<interval>`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Section {
     /// The indexes of the groups.
     pub groups: Range<usize>,
     /// The indexes of the columns.
     pub columns: Range<usize>,
-    /// What the section begins with.
+    /// The start of the section.
     pub start: &'static str,
-    /// What each group begins with.
+    /// The start of each group.
     pub group_start: Template,
-    /// What stands for each column.
+    /// The template of each column.
     pub column: Template,
-    /// What stands between two columns.
+    /// The text between two columns.
     pub column_separator: &'static str,
-    /// What stands between the last state and the first status.
+    /// The text between the last state and the first status.
     pub status_separator: &'static str,
-    /// What each group ends with.
+    /// The end of each group.
     pub group_end: &'static str,
-    /// What stands between two groups.
+    /// The text between two groups.
     pub group_separator: &'static str,
-    /// What the section ends with.
+    /// The end of the section.
     pub end: &'static str,
 }
 
 impl Section {
-    /// A section without a group or a text, for those fields that a format
-    /// leaves out.
+    /// A section without groups and text, for the fields that a section leaves
+    /// out.
     pub const EMPTY: Section = Section {
         groups: 0..0,
         columns: 0..0,
@@ -71,42 +72,43 @@ impl Section {
     };
 }
 
-/// The part of a report that tells how full the table of tracked connections
-/// is. Percentages are left to whoever draws it.
+/// The part of a report that shows how full the table of tracked connections
+/// is.
 ///
-/// Its template may name `<COLUMN>`, which is the figure, `<count>`, `<host>`
-/// and `<interval>`.
+/// The template may name `<COLUMN>`, which is the name of the figure,
+/// `<count>`, `<host>` and `<interval>`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct TableSection {
-    /// What the section begins with.
+    /// The start of the section.
     pub start: &'static str,
-    /// What stands for each figure.
+    /// The template of each figure.
     pub figure: Template,
-    /// What stands between two figures.
+    /// The text between two figures.
     pub separator: &'static str,
-    /// What the section ends with.
+    /// The end of the section.
     pub end: &'static str,
     /// The text instead of the section if no figure is known.
     pub unknown: &'static str,
 }
 
-/// The figures of a report. Percentages are left to whoever draws it.
+/// The figures of a report. Percentages are computed by the monitor that draws
+/// them.
 const FIGURES: &[TableFigure] = &[TableFigure::Entries, TableFigure::Limit];
 
-/// The groups with counters of their own.
+/// The basic groups of sockets.
 pub const SOCKET_GROUPS: Range<usize> = Schema::SOCKETS.basic_groups();
 /// The states of sockets.
 pub const SOCKET_STATES: Range<usize> = Schema::SOCKETS.state_columns();
-/// The groups with counters of their own.
+/// The basic groups of tracked connections.
 pub const CONNECTION_GROUPS: Range<usize> = Schema::CONNECTIONS.basic_groups();
-/// The groups of TCP. No other protocol has states.
-pub const TCP_GROUPS: Range<usize> = 0..2;
+/// The groups of TCP. Only TCP has states.
+pub const TCP_GROUPS: Range<usize> = ConnectionGroup::Tcp4 as usize..ConnectionGroup::Udp4 as usize;
 /// The states of tracked TCP connections.
 pub const CONNECTION_STATES: Range<usize> = Schema::CONNECTIONS.state_columns();
 /// The statuses of all tracked connections.
 pub const CONNECTION_STATUSES: Range<usize> = Schema::CONNECTIONS.status_columns();
 
-/// Where and how often the counts are taken, which some formats tell.
+/// The host and the interval of a report. Some formats name both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Origin<'a> {
     /// The name of the host.
@@ -115,15 +117,16 @@ pub struct Origin<'a> {
     pub interval: &'a [u8],
 }
 
-/// Bytes that every report fits in: the longest is collectd's of tracked
-/// connections, from a host with the longest name that Linux has, if every byte
-/// of the name is escaped.
+/// The bytes of the longest report: tracked connections in the format of
+/// collectd, from a host with the longest name that Linux allows, with every
+/// byte of the name escaped. A test composes the longest report of every
+/// format.
 pub const LONGEST_REPORT: usize = {
     const LINE: usize = "PUTVAL \"/network_connections-other4/tcp_connections-ESTABLISHED\" \
                          interval=86400.000 N:4294967295\n"
         .len();
     const LONGEST_HOST: usize = 64;
-    let states = TCP_GROUPS.end * CONNECTION_STATES.end;
+    let states = TCP_GROUPS.end * (CONNECTION_STATES.end - CONNECTION_STATES.start);
     let statuses = CONNECTION_GROUPS.end * (CONNECTION_STATUSES.end - CONNECTION_STATUSES.start);
     (states + statuses + FIGURES.len()) * (LINE + LONGEST_ESCAPE * LONGEST_HOST)
 };
@@ -153,11 +156,11 @@ impl Section {
         text.push(self.start.as_bytes());
         for index in self.groups.clone() {
             let Some(group) = schema.groups.get(index) else { break };
-            let mut cell = Cell { origin, group, column: b"", count: counts.total(index) };
+            let mut entry = Entry { origin, group, column: b"", count: counts.total(index) };
             if index != self.groups.start {
                 text.push(self.group_separator.as_bytes());
             }
-            text.fill(self.group_start, &cell);
+            text.fill(self.group_start, &entry);
             for column in self.columns.clone() {
                 if column == self.columns.start {
                     // No separator comes before the first column.
@@ -166,9 +169,9 @@ impl Section {
                 } else {
                     text.push(self.column_separator.as_bytes());
                 }
-                cell.column = schema.column_name(column);
-                cell.count = counts.cell(index, column);
-                text.fill(self.column, &cell);
+                entry.column = schema.column_name(column);
+                entry.count = counts.cell(index, column);
+                text.fill(self.column, &entry);
             }
             text.push(self.group_end.as_bytes());
         }
@@ -176,15 +179,15 @@ impl Section {
     }
 }
 
-/// One number of the report and its context.
-struct Cell<'a> {
+/// One number of the report, with its names.
+struct Entry<'a> {
     origin: &'a Origin<'a>,
     group: &'a Group,
     column: &'a [u8],
     count: u32,
 }
 
-impl Values for Cell<'_> {
+impl Values for Entry<'_> {
     fn value(&self, placeholder: Placeholder) -> Value<'_> {
         match placeholder {
             Placeholder::Group => Value::Text(self.group.name.as_bytes()),
@@ -211,8 +214,8 @@ impl TableSection {
                 text.push(self.separator.as_bytes());
             }
             let count = counts.figure(*figure);
-            let cell = Cell { origin, group: &Group::TABLE, column: figure.name(), count };
-            text.fill(self.figure, &cell);
+            let entry = Entry { origin, group: &Group::TABLE, column: figure.name(), count };
+            text.fill(self.figure, &entry);
         }
         text.push(self.end.as_bytes());
     }

@@ -192,7 +192,7 @@ fn compose(plan: &Plan, counts: &Counts, origin: &Origin, text: &mut TextBuffer)
 /// Returns where and how often the counts are taken, if the format tells.
 fn origin<'a>(plan: &'a Plan, environment: &CStrArray, system_name: &'a mut Utsname) -> Origin<'a> {
     match plan.presentation {
-        Presentation::Report(format) if format.has_origin => {}
+        Presentation::Report(format) if format.names_origin => {}
         _ => return Origin::default(),
     }
     let host = environment.variable(b"COLLECTD_HOSTNAME");

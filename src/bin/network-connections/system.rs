@@ -1,8 +1,8 @@
-//! The C library: how the program starts and ends, its system calls, and all
-//! that is `unsafe`.
+//! The C library: the start and the end of the program, its system calls, and
+//! all `unsafe` code.
 //!
-//! A function repeats its system call while a signal interrupts it, except
-//! `close`.
+//! A function repeats a system call that a signal interrupted, except `close`
+//! and `poll`.
 
 use core::ffi::{CStr, c_char, c_int, c_uint};
 use core::mem::{ManuallyDrop, MaybeUninit};
@@ -16,11 +16,12 @@ use network_connections::kernel::file_path::FilePath;
 
 use crate::Memory;
 
-// The libc crate only declares the C library where std does not link it.
+// Without std, the libc crate declares the C library, but does not link it.
 #[link(name = "c")]
 unsafe extern "C" {}
 
-/// Static, so that it is zero without a call and the stack stays small.
+/// All large memory. A static is zero without a call, and keeps the stack
+/// small.
 static mut MEMORY: Memory = Memory::ZERO;
 
 /// Starts the program, for the C library's start-up code.
@@ -39,22 +40,22 @@ unsafe extern "C" fn main(
     let mut arguments = CStrArray { next: argv };
     let _program_name = arguments.next();
     let memory = &raw mut MEMORY;
-    // SAFETY: the C library calls this function once, and nothing else refers
-    // to MEMORY.
+    // SAFETY: the C library calls `main` once, and no other code refers to
+    // MEMORY.
     let memory = unsafe { &mut *memory };
     crate::main(arguments, CStrArray { next: envp }, memory).into()
 }
 
-/// Aborts. The release build lacks this function, because nothing in it can
-/// panic, which `scripts/check-symbols` shows.
+/// Aborts. The release build cannot panic and lacks this function, as
+/// `scripts/check-symbols` shows.
 #[panic_handler]
 fn panic(_: &PanicInfo) -> ! {
     // SAFETY: abort has no preconditions.
     unsafe { libc::abort() }
 }
 
-/// Stands in for the function of std's that the compiled core of a debug build
-/// names. The panic handler aborts, so that nothing calls it.
+/// Stands in for a function of std. In a debug build, the compiled core refers
+/// to this symbol to unwind, but the panic handler aborts first.
 // SAFETY: std, which has the other function of this name, is not linked.
 #[cfg(debug_assertions)]
 #[unsafe(no_mangle)]
@@ -63,8 +64,8 @@ extern "C" fn rust_eh_personality() {}
 /// The arguments of the program, or its environment, as the kernel passes them.
 #[derive(Clone)]
 pub struct CStrArray {
-    /// INVARIANT: points into argv or envp, at a string or at the null pointer
-    /// that ends it.
+    /// INVARIANT: points at an element of argv or envp, which may be the null
+    /// pointer at the end.
     next: *const *const c_char,
 }
 
@@ -72,16 +73,16 @@ impl Iterator for CStrArray {
     type Item = &'static [u8];
 
     fn next(&mut self) -> Option<&'static [u8]> {
-        // SAFETY: by the invariant `next` points at an element of the array.
+        // SAFETY: by the invariant, `next` points at an element of the array.
         let string = unsafe { *self.next };
         if string.is_null() {
             return None;
         }
         // SAFETY: this element is not the null pointer, so another element
-        // follows it.
+        // follows.
         self.next = unsafe { self.next.add(1) };
-        // SAFETY: it is a C string that lives as long as the process, and
-        // nothing writes to it.
+        // SAFETY: `string` is a C string of the process, and nothing writes or
+        // frees it.
         Some(unsafe { CStr::from_ptr(string) }.to_bytes())
     }
 }
@@ -102,7 +103,7 @@ impl CStrArray {
     }
 }
 
-/// Memory for a path as the C library takes it, with a null byte at its end.
+/// Memory for a path with a null byte at its end, as the C library takes it.
 struct PathBuffer(Vec<u8, { libc::PATH_MAX as usize }>);
 
 impl PathBuffer {
@@ -110,7 +111,8 @@ impl PathBuffer {
         PathBuffer(Vec::new())
     }
 
-    /// Joins the parts of a path, and returns a C string.
+    /// Joins the parts of a path, and returns a C string in this buffer. The
+    /// buffer must be empty.
     fn join(&mut self, path: &FilePath) -> Result<*const c_char, Errno> {
         self.append(path.directory)?;
         self.append(path.name)?;
@@ -123,8 +125,7 @@ impl PathBuffer {
     }
 }
 
-/// Repeats a system call while a signal interrupts it, and returns its result,
-/// which is not negative.
+/// Repeats a system call while a signal interrupts it, and returns the result.
 fn retry(mut call: impl FnMut() -> isize) -> Result<usize, Errno> {
     loop {
         match usize::try_from(call()) {
@@ -137,26 +138,33 @@ fn retry(mut call: impl FnMut() -> isize) -> Result<usize, Errno> {
     }
 }
 
-/// Returns the error of the system call before.
+/// Returns the error of the last system call.
 fn last_error() -> Errno {
     // SAFETY: the function has no preconditions.
     let errno = unsafe { libc::__errno_location() };
-    // SAFETY: the address is the one of this thread's errno, which lives as
-    // long as the thread.
+    // SAFETY: `errno` points at the errno of this thread, which lives as long
+    // as the thread.
     Errno(unsafe { *errno } as usize)
 }
 
 /// An open file descriptor, closed when dropped.
+///
+/// INVARIANT: the descriptor is open, and only this value owns it.
 pub struct Fd(c_int);
 
 impl Fd {
+    /// Takes the descriptor that a system call has just opened.
+    fn owning(fd: usize) -> Fd {
+        Fd(fd as c_int)
+    }
+
     /// Opens a file for reading.
     pub fn open(path: &FilePath) -> Result<Fd, Errno> {
         Fd::open_with(path, libc::O_RDONLY)
     }
 
-    /// Creates a file for writing, which everybody may read. It must not exist
-    /// yet.
+    /// Creates a file for writing that everybody may read, whatever umask the
+    /// process inherited. Fails if the file exists.
     pub fn create_new(path: &FilePath) -> Result<Fd, Errno> {
         // SAFETY: umask has no preconditions.
         unsafe { libc::umask(0) };
@@ -166,13 +174,14 @@ impl Fd {
     fn open_with(path: &FilePath, flags: c_int) -> Result<Fd, Errno> {
         const MODE: c_uint = 0o644;
         let mut path_buffer = PathBuffer::new();
-        let path = path_buffer.join(path)?;
-        // For files above 2 GB, which glibc refuses to open on 32 bits without
-        // it.
+        let c_path = path_buffer.join(path)?;
+        // On 32 bits, the kernel refuses to open a file above 2 GB without this
+        // flag.
         let flags = flags | libc::O_LARGEFILE;
         // SAFETY: the path is a C string, and the variadic argument has the
         // type that openat reads.
-        retry(|| unsafe { libc::openat(libc::AT_FDCWD, path, flags, MODE) } as isize).map(Fd::from)
+        retry(|| unsafe { libc::openat(libc::AT_FDCWD, c_path, flags, MODE) } as isize)
+            .map(Fd::owning)
     }
 
     /// Locks the file until it is closed.
@@ -191,8 +200,8 @@ impl Fd {
         retry(|| unsafe { libc::read(self.0, buffer.as_mut_ptr().cast(), buffer.len()) })
     }
 
-    /// Writes all of `bytes`, and closes the file, which tells whether they
-    /// have arrived.
+    /// Writes all of `bytes`, and closes the file. Some file systems report a
+    /// failed write only at the close.
     pub fn write_and_close(self, bytes: &[u8]) -> Result<(), Errno> {
         write_all(self.0, bytes)?;
         let fd = ManuallyDrop::new(self).0;
@@ -201,8 +210,8 @@ impl Fd {
             return Ok(());
         }
         match last_error() {
-            // The kernel has closed the descriptor all the same, and nobody may
-            // close it again.
+            // The kernel has closed the descriptor, and nobody may close it
+            // again.
             Errno::INTR => Ok(()),
             errno => Err(errno),
         }
@@ -212,7 +221,7 @@ impl Fd {
     pub fn netlink(protocol: c_int) -> Result<Fd, Errno> {
         // SAFETY: socket has no preconditions.
         retry(|| unsafe { libc::socket(libc::AF_NETLINK, libc::SOCK_RAW, protocol) } as isize)
-            .map(Fd::from)
+            .map(Fd::owning)
     }
 
     /// Sends a datagram to the kernel.
@@ -221,19 +230,13 @@ impl Fd {
         retry(|| unsafe { libc::write(self.0, datagram.as_ptr().cast(), datagram.len()) }).map(drop)
     }
 
-    /// Receives a datagram, and returns its length. What does not fit in
-    /// `buffer` is lost.
+    /// Receives a datagram into `buffer`, and returns the length of the whole
+    /// datagram. If the length is above the length of `buffer`, the datagram is
+    /// truncated.
     pub fn receive(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
         let (address, length) = (buffer.as_mut_ptr().cast(), buffer.len());
         // SAFETY: `buffer` is writable memory of this length.
         retry(|| unsafe { libc::recv(self.0, address, length, libc::MSG_TRUNC) })
-    }
-}
-
-impl From<usize> for Fd {
-    /// Takes the descriptor that a system call has opened.
-    fn from(fd: usize) -> Fd {
-        Fd(fd as c_int)
     }
 }
 
@@ -254,7 +257,8 @@ pub fn write_all(fd: c_int, mut bytes: &[u8]) -> Result<(), Errno> {
     while !bytes.is_empty() {
         // SAFETY: `bytes` is readable memory of this length.
         let written = retry(|| unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) })?;
-        // A device that takes nothing without an error would be asked for ever.
+        // Without this error, a device that always returns 0 would make the
+        // loop endless.
         bytes = match bytes.get(written..) {
             Some(rest) if written > 0 => rest,
             _ => return Err(Errno::IO),
@@ -263,90 +267,88 @@ pub fn write_all(fd: c_int, mut bytes: &[u8]) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Renames a file, which replaces any other file of the new name.
+/// Renames a file, and replaces any file at `to`.
 pub fn rename(from: &FilePath, to: &FilePath) -> Result<(), Errno> {
     let (mut from_buffer, mut to_buffer) = (PathBuffer::new(), PathBuffer::new());
-    let (from, to) = (from_buffer.join(from)?, to_buffer.join(to)?);
-    let here = libc::AT_FDCWD;
-    // SAFETY: both paths are C strings.
-    retry(|| unsafe { libc::renameat(here, from, here, to) } as isize).map(drop)
+    let (c_from, c_to) = (from_buffer.join(from)?, to_buffer.join(to)?);
+    // SAFETY: the two buffers hold the C strings.
+    retry(|| unsafe { libc::renameat(libc::AT_FDCWD, c_from, libc::AT_FDCWD, c_to) } as isize)
+        .map(drop)
 }
 
 /// Removes a file.
 pub fn unlink(path: &FilePath) -> Result<(), Errno> {
     let mut path_buffer = PathBuffer::new();
-    let path = path_buffer.join(path)?;
-    // SAFETY: the path is a C string.
-    retry(|| unsafe { libc::unlinkat(libc::AT_FDCWD, path, 0) } as isize).map(drop)
+    let c_path = path_buffer.join(path)?;
+    // SAFETY: `path_buffer` holds the C string.
+    retry(|| unsafe { libc::unlinkat(libc::AT_FDCWD, c_path, 0) } as isize).map(drop)
 }
 
-/// Returns whether this is a regular file. A symbolic link is none, whatever it
-/// leads to.
+/// Returns whether the path is a regular file. A symbolic link never counts as
+/// one.
 pub fn is_regular_file(path: &FilePath) -> Result<bool, Errno> {
     let mut path_buffer = PathBuffer::new();
-    let path = path_buffer.join(path)?;
+    let c_path = path_buffer.join(path)?;
     let mut stat = MaybeUninit::<libc::stat64>::uninit();
-    let (here, flags) = (libc::AT_FDCWD, libc::AT_SYMLINK_NOFOLLOW);
-    // SAFETY: the path is a C string, and `stat` is memory for the result.
-    retry(|| unsafe { libc::fstatat64(here, path, stat.as_mut_ptr(), flags) } as isize)?;
-    // SAFETY: fstatat succeeded, so that it has initialised all fields.
+    // SAFETY: `path_buffer` holds the C string, and `stat` is writable memory.
+    retry(|| unsafe {
+        libc::fstatat64(libc::AT_FDCWD, c_path, stat.as_mut_ptr(), libc::AT_SYMLINK_NOFOLLOW)
+    } as isize)?;
+    // SAFETY: fstatat succeeded, so it has initialised all fields.
     let stat = unsafe { stat.assume_init_ref() };
     Ok(stat.st_mode & libc::S_IFMT == libc::S_IFREG)
 }
 
-/// Returns what a symbolic link leads to, as far as it fits in `buffer`.
+/// Returns the target of a symbolic link, truncated to the length of `buffer`.
 pub fn read_link<'a>(path: &FilePath, buffer: &'a mut [u8]) -> Result<&'a [u8], Errno> {
     let mut path_buffer = PathBuffer::new();
-    let path = path_buffer.join(path)?;
+    let c_path = path_buffer.join(path)?;
     let (address, length) = (buffer.as_mut_ptr().cast(), buffer.len());
-    // SAFETY: the path is a C string, and `buffer` is writable memory of this
-    // length.
-    let length = retry(|| unsafe { libc::readlinkat(libc::AT_FDCWD, path, address, length) })?;
+    // SAFETY: `path_buffer` holds the C string, and `buffer` is writable memory
+    // of this length.
+    let length = retry(|| unsafe { libc::readlinkat(libc::AT_FDCWD, c_path, address, length) })?;
     Ok(buffer.get(..length).unwrap_or_default())
 }
 
-/// Sleeps for so many milliseconds, or less if a signal arrives.
+/// Sleeps for this many milliseconds, or until a signal arrives.
 ///
-/// It does so by poll, because on 32 bits musl's nanosleep needs a system call
-/// that a kernel without CONFIG_COMPAT_32BIT_TIME lacks.
+/// The function is poll, because on 32 bits musl's nanosleep needs a system
+/// call that a kernel without CONFIG_COMPAT_32BIT_TIME lacks.
 pub fn sleep(milliseconds: c_int) {
-    // SAFETY: poll reads no descriptors if there are none.
+    // SAFETY: the number of descriptors is 0, so poll does not use the null
+    // pointer.
     unsafe { libc::poll(ptr::null_mut(), 0, milliseconds) };
 }
 
-/// The name and the version of the system, as the kernel reports them.
+/// The names that uname reports.
 pub struct Utsname(MaybeUninit<libc::utsname>);
 
 impl Utsname {
-    /// Returns memory for the result.
+    /// Returns memory for the names.
     pub const fn new() -> Utsname {
         Utsname(MaybeUninit::uninit())
     }
 
-    /// Asks for the name of the host. It is empty if the kernel does not tell.
+    /// Returns the name of the host, or an empty name if uname fails.
     pub fn host(&mut self) -> &[u8] {
-        self.ask().map_or(b"", |names| field(&names.nodename))
+        let Some(names) = self.uname() else { return b"" };
+        // SAFETY: the kernel ends every field with a null byte.
+        unsafe { CStr::from_ptr(names.nodename.as_ptr()) }.to_bytes()
     }
 
-    /// Asks for the release of the kernel. It is empty if the kernel does not
-    /// tell.
+    /// Returns the release of the kernel, or an empty one if uname fails.
     pub fn release(&mut self) -> &[u8] {
-        self.ask().map_or(b"", |names| field(&names.release))
+        let Some(names) = self.uname() else { return b"" };
+        // SAFETY: the kernel ends every field with a null byte.
+        unsafe { CStr::from_ptr(names.release.as_ptr()) }.to_bytes()
     }
 
-    fn ask(&mut self) -> Option<&libc::utsname> {
-        // SAFETY: the address is of memory for the result.
+    fn uname(&mut self) -> Option<&libc::utsname> {
+        // SAFETY: the pointer is to writable memory for a utsname.
         retry(|| unsafe { libc::uname(self.0.as_mut_ptr()) } as isize).ok()?;
-        // SAFETY: uname succeeded, so that the kernel has initialised all
-        // fields.
+        // SAFETY: uname succeeded, so the kernel has initialised all fields.
         Some(unsafe { self.0.assume_init_ref() })
     }
-}
-
-/// Returns the text in a field of a `struct utsname`.
-fn field(field: &[c_char]) -> &[u8] {
-    // SAFETY: the kernel ends every field with a null byte.
-    unsafe { CStr::from_ptr(field.as_ptr()) }.to_bytes()
 }
 
 /// Returns whether this is the first process of its PID namespace, as in a
@@ -356,12 +358,13 @@ pub fn is_first_process() -> bool {
     unsafe { libc::getpid() == 1 }
 }
 
-/// Lets a signal do what it does by default, whatever the process inherited.
+/// Resets a signal to its default action, whatever action the process
+/// inherited.
 pub fn reset_signal(signal: c_int) {
-    // Zeros are SIG_DFL without a flag.
+    // All zeros are the action SIG_DFL without flags.
     let default = MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: the default action runs no code of the program, and a null
-    // pointer asks for no old one.
+    // SAFETY: the action is initialised, and sigaction stores nothing at a null
+    // pointer.
     unsafe { libc::sigaction(signal, default.as_ptr(), ptr::null_mut()) };
 }
 
@@ -369,7 +372,7 @@ pub fn reset_signal(signal: c_int) {
 /// [receive](receive_signal) them.
 pub fn block_signals(signals: &[c_int]) -> Result<Fd, Errno> {
     let mut set = MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: the address is of memory for the result.
+    // SAFETY: the pointer is to writable memory for a sigset_t.
     unsafe { libc::sigemptyset(set.as_mut_ptr()) };
     // SAFETY: sigemptyset has initialised the set.
     let set = unsafe { set.assume_init_mut() };
@@ -377,30 +380,32 @@ pub fn block_signals(signals: &[c_int]) -> Result<Fd, Errno> {
         // SAFETY: the set is initialised.
         unsafe { libc::sigaddset(set, signal) };
     }
-    // SAFETY: the set is initialised, and a null pointer asks for no old one.
+    // SAFETY: the set is initialised, and the C library stores nothing at a
+    // null pointer.
     match unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, set, ptr::null_mut()) } {
         0 => {}
         errno => return Err(Errno(errno as usize)),
     }
     // SAFETY: the set is initialised, and -1 asks for a new descriptor.
-    retry(|| unsafe { libc::signalfd(-1, set, 0) } as isize).map(Fd::from)
+    retry(|| unsafe { libc::signalfd(-1, set, 0) } as isize).map(Fd::owning)
 }
 
 /// Waits for a blocked signal, and returns its number.
-pub fn receive_signal(signals: &Fd) -> Result<c_int, Errno> {
+pub fn receive_signal(signal_fd: &Fd) -> Result<c_int, Errno> {
     let mut information = [0; size_of::<libc::signalfd_siginfo>()];
-    signals.read(&mut information)?;
-    // The number is the first field, ssi_signo.
+    signal_fd.read(&mut information)?;
+    // The first field, ssi_signo, is the number.
     let [a, b, c, d, ..] = information;
     Ok(c_int::from_ne_bytes([a, b, c, d]))
 }
 
-/// Sends the process SIGALRM every so many seconds, first after the first of
-/// these intervals.
+/// Starts a timer that sends SIGALRM to the process at the end of every
+/// interval of this many seconds.
 pub fn start_timer(seconds: c_int) -> Result<(), Errno> {
     let interval = libc::timeval { tv_sec: seconds.into(), tv_usec: 0 };
     let timer = libc::itimerval { it_interval: interval, it_value: interval };
-    // SAFETY: the timer is initialised, and a null pointer asks for no old one.
+    // SAFETY: the timer is initialised, and setitimer stores nothing at a null
+    // pointer.
     retry(|| unsafe { libc::setitimer(libc::ITIMER_REAL, &timer, ptr::null_mut()) } as isize)
         .map(drop)
 }

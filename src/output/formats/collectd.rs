@@ -13,7 +13,7 @@ use crate::text::template::template;
 
 /// The format.
 pub static FORMAT: Format = Format {
-    has_origin: true,
+    names_origin: true,
     sockets: &[Section {
         groups: SOCKET_GROUPS,
         columns: SOCKET_STATES,

@@ -22,7 +22,7 @@ use crate::text::template::template;
 
 /// The format.
 pub static FORMAT: Format = Format {
-    has_origin: false,
+    names_origin: false,
     sockets: &[Section {
         groups: Schema::SOCKETS.all_groups(),
         columns: SOCKET_STATES,
