@@ -1,4 +1,5 @@
-//! The words of a command line as options and paths, whatever these mean.
+//! The words of a command line as options and paths. This module does not know
+//! the meaning of an option.
 
 use super::options::OptionName;
 use crate::bytes::split::split_once;
@@ -6,49 +7,51 @@ use crate::bytes::split::split_once;
 /// A part of a command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Argument<'a> {
-    /// A word that is no option.
+    /// A word that is not an option.
     Path(&'a [u8]),
-    /// An option, and its value if there is one.
+    /// An option, and its value if the command line has one.
     Option {
-        /// Which option.
+        /// The option.
         option: OptionName,
-        /// Its name as the command line has it, without the first dash.
+        /// The name in the command line, without the first dash.
         name: &'a [u8],
-        /// Its value.
+        /// The value, if the command line has one.
         value: Option<&'a [u8]>,
     },
-    /// An option that does not exist, without the first dash.
+    /// The name of an option that does not exist, without the first dash.
     Unknown(&'a [u8]),
 }
 
 impl Argument<'_> {
-    /// Returns whether it is this option.
+    /// Returns whether the argument is `option`.
     pub fn is_option(&self, option: OptionName) -> bool {
         matches!(self, Argument::Option { option: found, .. } if *found == option)
     }
 }
 
-/// Splits a command line, without the program's name.
+/// The arguments of a command line, without the program's name.
 ///
 /// Options and paths come in any order, and the word `--` ends the options. A
-/// word of one dash and letters is a series of short options. An option that
-/// takes a value takes the rest of its word, or else the next word.
+/// word of one dash and letters is a series of short options. A short option
+/// that takes a value takes the rest of its word, and a long option takes the
+/// text after the equals sign. If the word has no such text, the option takes
+/// the next word.
 #[derive(Clone, Debug)]
 pub struct Arguments<'a, Words> {
     words: Words,
-    /// What follows the last short option in the same word.
+    /// The short options that remain of a word, without a dash.
     letters: &'a [u8],
     have_options_ended: bool,
 }
 
 impl<'a, Words: Iterator<Item = &'a [u8]>> Arguments<'a, Words> {
-    /// Starts at the first of these words.
+    /// Starts at the first word of `words`.
     pub fn new(words: Words) -> Arguments<'a, Words> {
         Arguments { words, letters: b"", have_options_ended: false }
     }
 
-    /// Splits an option without the first dash. A second dash begins a long
-    /// name.
+    /// Splits an option into its name and its value. `option` lacks the first
+    /// dash, so a long name begins with the second dash.
     fn split_option(&mut self, option: &'a [u8]) -> Argument<'a> {
         let is_long = option.first() == Some(&b'-');
         let (name, mut value) = if is_long {

@@ -1,9 +1,9 @@
-//! Who reads the messages.
+//! The reader of the messages.
 
 use crate::output::check::{self, Status};
 use crate::text::buffer::TextBuffer;
 
-/// Who reads the messages, and takes the exit status for what it means to them.
+/// The reader of the messages and of the exit status.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Audience {
     /// A person or a script.
@@ -14,8 +14,8 @@ pub enum Audience {
 }
 
 impl Audience {
-    /// Returns the exit status of a run that measured nothing: for a person
-    /// this one.
+    /// Returns the exit status of a run that measured nothing: `for_person` for
+    /// a person, and [`Status::Unknown`] for a monitor.
     pub fn exit_status(self, for_person: u8) -> u8 {
         match self {
             Audience::Person => for_person,
@@ -23,7 +23,7 @@ impl Audience {
         }
     }
 
-    /// Replaces the text by the start of a message.
+    /// Replaces the text with the start of a message.
     pub fn begin(self, text: &mut TextBuffer) {
         text.clear();
         match self {

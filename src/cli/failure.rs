@@ -1,4 +1,4 @@
-//! What can go wrong while the program counts and reports.
+//! The failures of a run that counts and reports.
 
 use super::audience::Audience;
 use super::request::Plan;
@@ -9,23 +9,23 @@ use crate::kernel::socket_row::HEAD_LENGTH;
 use crate::kernel::table_reader::MalformedLine;
 use crate::text::buffer::{LONGEST_ESCAPE, LONGEST_VALUE, TextBuffer};
 
-/// Why a run failed.
+/// The reason why a run failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// What the run used.
+    /// The resource that the run used when the fault happened.
     pub resource: Resource,
     /// The fault.
     pub reason: Reason,
 }
 
-/// A file, or something else of the kernel's that a run uses.
+/// A file, or another service of the kernel, that a run uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resource {
     /// A file in the procfs directory of the command line.
     ProcFile(ProcFile),
-    /// A file in `/proc`, where that directory has none.
+    /// A file in `/proc`, for a procfs directory that lacks this file.
     OwnProcFile(ProcFile),
-    /// Dumps by netlink.
+    /// The dumps of sockets by sock_diag.
     SockDiag,
     /// The timer of `--interval`.
     IntervalTimer,
@@ -33,17 +33,17 @@ pub enum Resource {
     StandardOutput,
     /// The file of `--output`.
     OutputFile,
-    /// The temporary file beside it.
+    /// The temporary file in the directory of the `--output` file.
     TemporaryFile(Suffix),
 }
 
 named_enum! {
-    /// What the name of a temporary file has more than the name of the file
-    /// that it replaces.
+    /// The end of a temporary file's path. The start is the `--output` path.
     pub enum Suffix {
         Tmp = ".tmp",
-        /// Programs that look for files by the end of their names must not find
-        /// the temporary file.
+        /// The suffix if the `--output` path ends in `.tmp`. A program that
+        /// looks for names with `.tmp` at the end must not find the temporary
+        /// file.
         New = ".new",
     }
 }
@@ -55,7 +55,8 @@ pub enum Reason {
     Errno(Errno),
     /// A line is not a row of its table.
     MalformedLine(MalformedLine),
-    /// Something else has the name of the file to write.
+    /// The file to write exists, but is a directory, a device, a symbolic link
+    /// or another file that is not regular.
     NotARegularFile,
     /// Only root may read the table of tracked connections.
     OnlyForRoot,
@@ -65,16 +66,18 @@ pub enum Reason {
     NoConntrack,
 }
 
-/// Bytes that every message fits in: its words, a path and a head, if every
-/// byte of these is escaped.
+/// The greatest length of a message, in bytes: the words of the message, and a
+/// path and the head of a malformed line with every byte escaped.
 pub const LONGEST_MESSAGE: usize = {
     const WORDS: usize = 256;
     WORDS + LONGEST_ESCAPE * (LONGEST_VALUE + HEAD_LENGTH)
 };
 
 impl Failure {
-    /// Composes the message, and returns the exit status. `head` is the start
-    /// of a malformed line.
+    /// Composes the message, and returns the exit status.
+    ///
+    /// `head` is the start of the line if the reason is
+    /// [`Reason::MalformedLine`], and is empty for every other reason.
     pub fn compose(
         &self,
         plan: &Plan,

@@ -1,5 +1,4 @@
-//! The command line, and what the program says when it can't do what that asks
-//! for.
+//! The command line, and the messages of the program when a run fails.
 
 pub mod options;
 pub mod arguments;

@@ -1,4 +1,4 @@
-//! The options, and the help that explains them.
+//! The options, and the help that explains the options.
 
 use crate::bytes::name_list::{NameList, is_same};
 use crate::bytes::split::{nth_field, split_once};
@@ -10,9 +10,14 @@ use crate::text::template::{Placeholder, Template, Value, Values, template};
 
 /// Declares the options, and their lines of the help, in one table.
 ///
-/// A line is the syntax too: the short name or four spaces, the long name, one
-/// space and the value if the option takes one, and after at least two spaces
-/// the explanation. `Parser::apply` in the module `request` obeys the option.
+/// A line also defines the syntax of its option:
+///
+/// - the short name, or four spaces if the option has none,
+/// - the long name,
+/// - one space and the name of the value, if the option takes a value,
+/// - at least two spaces and the explanation, if the line has one.
+///
+/// `Parser::apply` in the module `request` carries out the option.
 macro_rules! options {
     ($($option:ident $line:literal)*) => {
         /// The name of an option.
@@ -24,7 +29,7 @@ macro_rules! options {
         /// All options.
         const OPTIONS: &[OptionName] = &[$(OptionName::$option),*];
 
-        /// Their lines of the help, each with a newline after it.
+        /// The lines of all options in the help. A newline ends each line.
         const LINES: Template = template!(concat!($("  ", $line, "\n"),*));
     };
 }
@@ -45,19 +50,19 @@ options! {
     Version     "-V, --version"
 }
 
-/// How a command line names an option.
+/// The syntax of an option in a command line.
 struct Syntax {
-    /// The letter of the short name, or a space if there is none.
+    /// The letter of the short name, or a space if the option has none.
     letter: u8,
-    /// The long name without the first of its dashes.
+    /// The long name without its first dash.
     long: &'static [u8],
-    /// The rest of the line of the help.
+    /// The text of the help line after the long name and one space.
     after: Option<&'static [u8]>,
 }
 
 impl OptionName {
-    /// Returns the option with this name: a letter, or a long name without the
-    /// first of its dashes.
+    /// Returns the option with this name: a letter, or a long name without its
+    /// first dash.
     pub fn find(name: &[u8]) -> Option<OptionName> {
         OPTIONS.iter().copied().find(|option| {
             let Syntax { letter, long, .. } = option.syntax();
@@ -65,12 +70,12 @@ impl OptionName {
         })
     }
 
-    /// Returns whether it takes a value.
+    /// Returns whether the option takes a value.
     pub fn takes_value(self) -> bool {
         matches!(self.syntax().after, Some([b'A'..=b'Z', ..]))
     }
 
-    /// Reads its line of the help.
+    /// Parses the option's line of the help.
     const fn syntax(self) -> Syntax {
         let line = nth_field(LINES.0, b'\n', self as usize);
         let [_, _, _, letter, _, _, b'-', names @ ..] = line else {
@@ -81,7 +86,7 @@ impl OptionName {
     }
 }
 
-// Two options with the same name do not compile, nor does a malformed line.
+// The compiler rejects a malformed line, and two options with the same name.
 const _: () = {
     let mut options = OPTIONS;
     while let [option, others @ ..] = options {
@@ -102,7 +107,7 @@ const _: () = {
     }
 };
 
-/// Composes what `--help` prints.
+/// Composes the text that `--help` prints.
 pub fn compose_help(text: &mut TextBuffer) {
     let usage = template!(concat!(
         "Usage: ",
@@ -134,12 +139,12 @@ STATE: <conntrack-states>
     text.fill(keys, &Lists);
 }
 
-/// The lists in the help.
+/// The lists of names in the help.
 struct Lists;
 
 impl Values for Lists {
     fn value(&self, placeholder: Placeholder) -> Value<'_> {
-        // Each half of a list fits a line of 80 columns.
+        // Each part of a list fits a line of 80 columns.
         const SOCKET_STATES: (NameList, NameList) = State::NAMES.split_before(State::COUNT / 2);
         const CONNTRACK_STATES: (NameList, NameList) =
             ConnectionState::NAMES.split_before(ConnectionState::COUNT - 4);
@@ -157,7 +162,7 @@ impl Values for Lists {
     }
 }
 
-/// Composes what `--version` prints.
+/// Composes the text that `--version` prints.
 pub fn compose_version(text: &mut TextBuffer) {
     text.push(concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"), "\n").as_bytes());
 }

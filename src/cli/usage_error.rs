@@ -1,4 +1,4 @@
-//! What can be wrong with a command line.
+//! The errors of a command line.
 
 use super::audience::Audience;
 use crate::bytes::split::nth_field;
@@ -6,26 +6,27 @@ use crate::output::formats;
 use crate::text::buffer::TextBuffer;
 use crate::text::template::{Placeholder, Template, Value, Values, template};
 
-/// Why a command line makes no sense.
+/// The error that makes a command line invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UsageError<'a> {
     /// The fault.
     pub problem: Problem,
-    /// The faulty value, or the option without its first dash.
+    /// The text for `<argument>` in the message: the faulty value, the option
+    /// without its first dash, or nothing if the message lacks `<argument>`.
     pub argument: &'a [u8],
 }
 
-/// Declares what can be wrong with an argument, and the messages, in one table.
+/// Declares the faults of a command line, and their messages, in one table.
 macro_rules! problems {
     ($($(#[$doc:meta])* $problem:ident $message:literal)*) => {
-        /// A fault of an argument.
+        /// A fault of a command line.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Problem {
             $($(#[$doc])* $problem,)*
         }
 
-        /// The messages, each with a newline after it. One text takes less room
-        /// than an array of texts.
+        /// The messages of all faults, with a newline after each message. One
+        /// text takes less memory than an array of texts.
         const MESSAGES: Template = template!(concat!($($message, "\n"),*));
     };
 }
@@ -33,39 +34,41 @@ macro_rules! problems {
 problems! {
     /// No option has this name.
     UnknownOption "unknown option '-<argument>'"
-    /// An option that takes no value has one, such as `--all=yes`.
+    /// An option that takes no value has a value, such as `--all=yes`.
     UnwantedValue "option '-<argument>' takes no value"
-    /// An option that takes a value is the last word.
+    /// An option that takes a value is the last word and has no value.
     MissingValue "option '-<argument>' needs a value"
-    /// There is no space for another value of this option.
+    /// The command line has more values of this option than the program can
+    /// store.
     TooMany "too many of option '-<argument>'"
-    /// A second word is no option.
+    /// The command line has two paths.
     SecondPath "more than one PATH: '<argument>'"
-    /// PATH is empty, as from an unset variable in a script. It would mean the
-    /// root directory.
+    /// PATH is empty, for example because a variable in a script is unset. An
+    /// empty PATH would mean the root directory.
     EmptyPath "PATH is empty"
     /// FILE is empty.
     EmptyFile "FILE is empty"
-    /// A PORT is no number, or too large.
+    /// A PORT is not a number, or is above 65535.
     InvalidPort "invalid PORT '<argument>' (expected a number from 0 to 65535)"
     /// A SOURCE does not exist.
     InvalidSource "invalid SOURCE '<argument>' (expected proc, netlink or auto)"
     /// A FORMAT does not exist.
     InvalidFormat "invalid FORMAT '<argument>' (expected one of <formats>)"
-    /// A KEY names no number of this subject.
+    /// A KEY names no number in the report.
     InvalidKey "invalid KEY '<argument>' (expected GROUP or GROUP.STATE)"
-    /// A threshold has no equals sign.
+    /// The value of `--warning` or `--critical` has no equals sign.
     InvalidThreshold "invalid threshold '<argument>' (expected KEY=RANGE)"
-    /// A RANGE is malformed.
+    /// A RANGE is malformed, or its start is above its end.
     InvalidRange "invalid RANGE '<argument>' (expected [@][START:][END], whole numbers in order)"
-    /// SECONDS are no number, zero, or longer than a day.
+    /// SECONDS is not a number, is 0, or is longer than a day.
     InvalidInterval "invalid SECONDS '<argument>' (expected a number from 1 to 86400)"
-    /// Netlink tells only of the sockets in the program's own network
-    /// namespace.
+    /// The command line has both PATH and `--source netlink`. sock_diag dumps
+    /// only the sockets of the program's own network namespace.
     PathWithNetlink "--source netlink can't count in PATH '<argument>'"
-    /// The program reads tracked connections only from procfs.
+    /// The command line has both `--conntrack` and `--source netlink`. The
+    /// program reads tracked connections only from procfs.
     ConntrackWithNetlink "--source netlink can't count with --conntrack"
-    /// The counts are to be shown in two ways.
+    /// The command line asks for two ways to show the counts.
     Conflict "only one of --format, --query and --warning/--critical may be used"
 }
 

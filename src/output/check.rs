@@ -1,5 +1,5 @@
-//! The line of a monitoring plugin (Monitoring Plugins Development Guidelines,
-//! monitoring-plugins.org/doc/guidelines.html).
+//! The line that a monitoring plugin prints, by the Monitoring Plugins
+//! Development Guidelines, monitoring-plugins.org/doc/guidelines.html.
 //!
 //! ```text
 //! NETWORK-CONNECTIONS WARNING - tcp.TIME_WAIT is 1973 (outside 0:1500) | 'tcp.TIME_WAIT'=1973;1500;4000;0;
@@ -12,12 +12,12 @@ use crate::model::threshold::{AlertRange, Query, Severity};
 use crate::text::buffer::TextBuffer;
 
 named_enum! {
-    /// The result of a check. Its number is the exit status.
+    /// The result of a check. The number of the variant is the exit status.
     pub enum Status {
         Ok = "OK",
         Warning = "WARNING",
         Critical = "CRITICAL",
-        /// Nothing could be measured.
+        /// The program measured nothing.
         Unknown = "UNKNOWN",
     }
 }
@@ -32,17 +32,17 @@ impl From<Severity> for Status {
     }
 }
 
-/// Begins a plugin's line.
+/// Appends the start of the plugin's line.
 pub fn begin(status: Status, text: &mut TextBuffer) {
     text.push(b"NETWORK-CONNECTIONS ");
     text.push(status.name());
     text.push(b" - ");
 }
 
-/// Composes a plugin's line, and returns the worst status of all queries.
+/// Composes the plugin's line, and returns the worst status of all queries.
 ///
-/// The line names the numbers that raise an alert, or all numbers if none does,
-/// and has the performance data of all.
+/// The line names the numbers that raise an alert, or all numbers if no number
+/// raises an alert. The line ends with the performance data of all queries.
 pub fn compose(queries: &[Query], counts: &Counts, text: &mut TextBuffer) -> Status {
     let mut worst = Severity::Ok;
     for query in queries {
@@ -72,8 +72,8 @@ pub fn compose(queries: &[Query], counts: &Counts, text: &mut TextBuffer) -> Sta
     worst.into()
 }
 
-/// Says which side of a range raises the alert, with the start that the range
-/// may leave out.
+/// Appends the side of the range that raises the alert, and the range. If the
+/// range has no start, the function writes the start 0.
 fn explain(range: AlertRange, text: &mut TextBuffer) {
     let (alerts_inside, bounds) = range.alerts_inside_and_bounds();
     text.push(if alerts_inside { b" (inside " } else { b" (outside " });

@@ -1,4 +1,4 @@
-//! Writing a file that nobody ever sees half-written.
+//! A file that the program replaces, and that no reader sees incomplete.
 
 use network_connections::cli::failure::{Failure, Reason, Resource, Suffix};
 use network_connections::kernel::errno::Errno;
@@ -7,14 +7,18 @@ use network_connections::text::buffer::TextBuffer;
 
 use crate::system::{self, Fd};
 
-/// Replaces a file by one with this text, or creates it.
+/// Replaces or creates the file at `path`. The new file holds `text`.
 ///
-/// A temporary file beside it takes its name when it is complete: a reader sees
-/// the old contents or the new. The temporary file of a run that was killed is
-/// removed. Runs in the same directory wait for each other.
+/// The function writes a temporary file in the same directory, and renames the
+/// temporary file after the last byte. So a reader sees the old contents or the
+/// new contents. The function also removes a temporary file that a killed run
+/// left. Runs that write in the same directory wait for each other, at most a
+/// second.
 ///
 /// # Errors
-/// Then the file is as it was, and there is no temporary file.
+/// Returns a failure if a system call fails, if `path` leads to something other
+/// than a regular file, or if `text` is truncated. The file then has its old
+/// contents, and the function has removed its own temporary file if it could.
 pub fn replace(path: &[u8], text: &TextBuffer) -> Result<(), Failure> {
     let suffix = if path.ends_with(Suffix::Tmp.name()) { Suffix::New } else { Suffix::Tmp };
     let file = FilePath { directory: path, name: b"" };
@@ -29,7 +33,8 @@ pub fn replace(path: &[u8], text: &TextBuffer) -> Result<(), Failure> {
         Ok(false) => return Err(failed(Reason::NotARegularFile)),
         Err(errno) => return Err(failed(Reason::Errno(errno))),
     }
-    // A directory that can be written but not read can't be locked.
+    // The run continues without a lock if it can't open the directory: a user
+    // may have the permission to write the directory, but not to read it.
     let _lock = lock_directory(path);
     let _ = system::unlink(&temporary);
     let new = Fd::create_new(&temporary).map_err(failed_temporary)?;
@@ -40,11 +45,12 @@ pub fn replace(path: &[u8], text: &TextBuffer) -> Result<(), Failure> {
     written.map_err(failed_temporary)
 }
 
-/// Locks the directory of a file until the result is dropped.
+/// Locks the directory of a file until the caller drops the result.
 ///
-/// Other runs hold the lock for a moment. Something else may hold it for
-/// longer, such as the shell command flock that started this run, so that the
-/// wait ends after a second. Some file systems have no locks.
+/// Other runs hold the lock for a moment. Another program may hold the lock for
+/// longer, for example the shell command `flock` that started this run. So the
+/// wait ends after a second, and the run continues without the lock. The run
+/// also continues without the lock on a file system that has no locks.
 fn lock_directory(path: &[u8]) -> Result<Fd, Errno> {
     const ATTEMPTS: usize = 100;
     const MILLISECONDS: i32 = 10;

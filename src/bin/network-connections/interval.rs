@@ -1,4 +1,4 @@
-//! The time between two reports, and the signals that end it.
+//! The wait between two reports, and the signals that end the wait.
 
 use core::ffi::c_int;
 
@@ -6,26 +6,27 @@ use network_connections::kernel::errno::Errno;
 
 use crate::system::{self, Fd};
 
-/// Ticks at a fixed interval.
+/// A timer that ticks at a fixed interval.
 pub struct IntervalTimer {
     signals: Fd,
 }
 
-/// What ends the wait for a tick.
+/// An event that ends the wait for a tick.
 pub enum Event {
     /// The interval has passed.
     Tick,
-    /// A signal that ends the program.
+    /// The program has received a signal that ends the run.
     Signal(c_int),
 }
 
 impl IntervalTimer {
-    /// Starts a timer that ticks every so many seconds.
+    /// Starts a timer that ticks at an interval of `seconds`.
     ///
     /// SIGTERM and SIGINT end the program at any time, even if the process
-    /// inherited them as ignored or blocked. The kernel ignores both for the
-    /// first process of a container, which receives them by
-    /// [`wait`](IntervalTimer::wait).
+    /// inherited the signals as ignored or blocked. The first process of a
+    /// container is different: the kernel ignores the default action of both
+    /// signals there, so [`wait`](IntervalTimer::wait) returns the signals, and
+    /// the program ends between two reports.
     pub fn start(seconds: i32) -> Result<IntervalTimer, Errno> {
         let all = [libc::SIGALRM, libc::SIGTERM, libc::SIGINT];
         let blocked = if system::is_first_process() { &all[..] } else { &[libc::SIGALRM] };
@@ -36,8 +37,8 @@ impl IntervalTimer {
         Ok(IntervalTimer { signals })
     }
 
-    /// Waits for the next tick. A tick that came before is not lost, but
-    /// several count as one.
+    /// Waits for the next tick or signal. If ticks came before the call, the
+    /// function returns at once, and several ticks count as one.
     pub fn wait(&self) -> Result<Event, Errno> {
         match system::receive_signal(&self.signals)? {
             libc::SIGALRM => Ok(Event::Tick),

@@ -1,8 +1,8 @@
 //! Prints how many network connections this system has, by protocol and TCP
 //! state.
 //!
-//! This is the part of the program that asks the system. The library is the
-//! pure part.
+//! This crate makes the system calls of the program. The library of the same
+//! name makes no system call.
 
 #![no_std]
 #![no_main]
@@ -34,20 +34,21 @@ use network_connections::text::buffer::TextBuffer;
 use interval::{Event, IntervalTimer};
 use system::{CStrArray, Utsname};
 
-/// Memory that tables and datagrams are read into.
+/// Memory of 16 KiB, into which the program reads tables and datagrams.
 ///
-/// A table would need no more than a page, which is the most that the kernel
-/// hands out at a time (fs/seq_file.c). A datagram is at most as long as the
-/// buffers before it, and the first at most 8 KiB (`netlink_dump` in
-/// net/netlink/af_netlink.c). With 32 KiB a dump takes half as many datagrams,
-/// and one percent less time.
+/// One page would be enough for a table, because a read returns at most one
+/// page: see fs/seq_file.c. A datagram is at most as long as the longest buffer
+/// of an earlier receive, and the first datagram is at most 8 KiB long: see
+/// `netlink_dump` in net/netlink/af_netlink.c. With a buffer of 32 KiB, a dump
+/// takes half as many datagrams and one percent less time.
 type Buffer = ReadBuffer<{ 16384 / WORD_SIZE }>;
 
 /// The longest text that the program composes.
 const LONGEST_TEXT: usize =
     if LONGEST_REPORT > LONGEST_MESSAGE { LONGEST_REPORT } else { LONGEST_MESSAGE };
 
-/// Everything large, which the program keeps off the stack.
+/// The large values of the program. `system` stores the values in static memory
+/// to keep the stack small.
 struct Memory {
     buffer: Buffer,
     counts: Counts,
@@ -64,8 +65,8 @@ impl Memory {
     };
 }
 
-/// Runs the program on the arguments after its name, and returns its exit
-/// status.
+/// Runs the program, and returns its exit status. `arguments` begins after the
+/// program's name.
 fn main(arguments: CStrArray, environment: CStrArray, memory: &mut Memory) -> u8 {
     let Memory { buffer, counts, queries, text } = memory;
     let mut text = TextBuffer::new(text);
@@ -83,8 +84,7 @@ fn main(arguments: CStrArray, environment: CStrArray, memory: &mut Memory) -> u8
     };
     match result {
         Ok(exit_status) => exit_status,
-        // Nobody reads the output any more, and nobody would read a message
-        // either.
+        // Nobody reads the output any more, so nobody would read a message.
         Err(Failure {
             resource: Resource::StandardOutput | Resource::TemporaryFile(_),
             reason: Reason::Errno(Errno::PIPE),
@@ -112,8 +112,8 @@ fn show(
     Ok(audience.exit_status(0))
 }
 
-/// Counts and reports once, or until a signal ends the run. Returns the exit
-/// status.
+/// Counts and reports, and returns the exit status. With `--interval` the
+/// function repeats both until a signal ends the run.
 fn count_and_report(
     plan: &Plan,
     environment: CStrArray,
@@ -130,13 +130,14 @@ fn count_and_report(
         let Some(timer) = &timer else { return Ok(exit_status) };
         match timer.wait().map_err(timer_failed)? {
             Event::Tick => {}
-            // The status by which a shell reports the signal.
+            // A shell reports this exit status for a program that a signal
+            // ended.
             Event::Signal(signal) => return Ok(128 + signal as u8),
         }
     }
 }
 
-/// Counts and reports once. Returns the exit status.
+/// Counts and reports once, and returns the exit status.
 fn report_once(
     plan: &Plan,
     origin: &Origin,
@@ -154,7 +155,7 @@ fn report_once(
     Ok(exit_status)
 }
 
-/// Counts what the plan says.
+/// Counts the sockets or the connections that the plan selects.
 fn count(plan: &Plan, buffer: &mut Buffer, counts: &mut Counts) -> Result<(), Failure> {
     counts.reset(plan.subject);
     if plan.subject == Subject::Connections {
@@ -172,14 +173,16 @@ fn count(plan: &Plan, buffer: &mut Buffer, counts: &mut Counts) -> Result<(), Fa
                 return Err(failed(Resource::SockDiag, errno));
             }
             Ok(()) => return Ok(()),
-            // Silently fall back to procfs, which counts anew.
+            // The program counts anew from procfs, and prints no message about
+            // sock_diag.
             Err(_) => counts.reset(plan.subject),
         }
     }
     procfs::count_sockets(plan.procfs, &plan.filter, buffer, counts)
 }
 
-/// Composes the counts as the plan says, and returns the exit status.
+/// Composes the counts in the presentation of the plan, and returns the exit
+/// status.
 fn compose(plan: &Plan, counts: &Counts, origin: &Origin, text: &mut TextBuffer) -> u8 {
     match plan.presentation {
         Presentation::Report(format) => format.compose(counts, origin, text),
@@ -189,7 +192,8 @@ fn compose(plan: &Plan, counts: &Counts, origin: &Origin, text: &mut TextBuffer)
     0
 }
 
-/// Returns where and how often the counts are taken, if the format tells.
+/// Returns the host's name and the seconds from one report to the next, or
+/// empty values if the format uses neither.
 fn origin<'a>(plan: &'a Plan, environment: &CStrArray, system_name: &'a mut Utsname) -> Origin<'a> {
     match plan.presentation {
         Presentation::Report(format) if format.names_origin => {}
@@ -208,8 +212,8 @@ fn print(text: &TextBuffer) -> Result<(), Failure> {
         .map_err(|errno| failed(Resource::StandardOutput, errno))
 }
 
-/// Prints a message where its audience reads it. If that fails, the exit status
-/// still reports the error.
+/// Prints a message: for a person on standard error, for a monitor on standard
+/// output. If the output fails, the exit status still reports the error.
 fn print_message(audience: Audience, text: &TextBuffer) {
     let descriptor = match audience {
         Audience::Person => system::STANDARD_ERROR,

@@ -1,4 +1,4 @@
-//! Counting by the kernel's dumps.
+//! Counts of the sockets in the kernel's dumps by sock_diag(7).
 
 use network_connections::kernel::errno::Errno;
 use network_connections::kernel::sock_diag::{DumpKind, kernel_dump_is_reliable, parse_datagram};
@@ -11,8 +11,9 @@ use crate::system::{Fd, Utsname};
 /// Counts the sockets of the program's own network namespace by sock_diag(7).
 ///
 /// # Errors
-/// If the kernel does not dump all of them, [`Errno::PROTONOSUPPORT`] if it
-/// can't do so reliably.
+/// Returns [`Errno::PROTONOSUPPORT`] if the release of the kernel has no
+/// reliable dump. Returns another error if the kernel does not dump all
+/// sockets.
 pub fn count_sockets(
     filter: &Filter,
     buffer: &mut Buffer,

@@ -1,4 +1,4 @@
-//! Counting by the tables in procfs.
+//! Counts of the sockets and the tracked connections in the tables of procfs.
 
 use network_connections::bytes::decimal::parse_decimal;
 use network_connections::bytes::split::split_once;
@@ -17,8 +17,9 @@ use crate::system::{self, Fd};
 /// Counts the sockets in the tables of a procfs directory.
 ///
 /// # Errors
-/// If a table can't be read or is malformed. A missing table that is
-/// [optional](is_optional) has no sockets.
+/// Returns a failure if the program can't read a table, or if a table is
+/// malformed. A missing table that is [optional](is_optional) is no failure and
+/// counts as a table without sockets.
 pub fn count_sockets(
     procfs: &[u8],
     filter: &Filter,
@@ -52,7 +53,8 @@ pub fn count_sockets(
 /// Counts the tracked connections in the table of a procfs directory.
 ///
 /// # Errors
-/// If the table can't be read or is malformed.
+/// Returns a failure if the program can't read the table, or if the table is
+/// malformed.
 pub fn count_connections(
     procfs: &[u8],
     filter: &Filter,
@@ -82,8 +84,8 @@ fn open(directory: &[u8], file: ProcFile) -> Result<Fd, Errno> {
     Fd::open(&FilePath { directory, name: file.name() })
 }
 
-/// Returns why the table of tracked connections can't be opened, in terms of
-/// what an administrator can do.
+/// Returns the reason why the program can't open the table of tracked
+/// connections. The reason says what an administrator can do.
 fn explain_missing_conntrack(procfs: &[u8], errno: Errno) -> Reason {
     match errno {
         Errno::ACCES => Reason::OnlyForRoot,
@@ -97,11 +99,13 @@ fn explain_missing_conntrack(procfs: &[u8], errno: Errno) -> Reason {
 
 /// Reads how full the table of tracked connections is.
 ///
-/// The directory of a process does not tell that. Then /proc does, if the
-/// process is in the program's own network namespace.
+/// The procfs directory of a process lacks the files with the two numbers. The
+/// function then reads the files in `/proc`, if the process is in the program's
+/// own network namespace.
 ///
 /// # Errors
-/// If a file can't be read or holds no number.
+/// Returns a failure if the program can't read a file, or if a file has no
+/// number.
 pub fn read_table_fill(procfs: &[u8], buffer: &mut Buffer) -> Result<TableFill, Failure> {
     let mut directory = procfs;
     let mut entries = read_number(directory, ProcFile::ConntrackCount, buffer);
@@ -121,10 +125,10 @@ pub fn read_table_fill(procfs: &[u8], buffer: &mut Buffer) -> Result<TableFill, 
     })
 }
 
-/// Returns whether a directory in procfs is of a process in the program's own
-/// network namespace.
+/// Returns whether `directory` is the procfs directory of a process in the
+/// program's own network namespace.
 fn is_own_namespace(directory: &[u8], buffer: &mut Buffer) -> bool {
-    // The links read "net:[4026531840]".
+    // A link has a text such as "net:[4026531840]", of at most 64 bytes.
     const LONGEST_LINK: usize = 64;
     let own = FilePath { directory: b"/proc/self", name: ProcFile::NetworkNamespace.name() };
     let (a, b) = buffer.bytes_mut().split_at_mut_checked(LONGEST_LINK).unwrap_or_default();
@@ -132,7 +136,11 @@ fn is_own_namespace(directory: &[u8], buffer: &mut Buffer) -> bool {
     namespace.is_ok() && namespace == system::read_link(&own, b)
 }
 
-/// Reads a file that holds one number.
+/// Reads the number on the first line of a file.
+///
+/// # Errors
+/// Returns the error of a system call, or [`Errno::INVAL`] if the line is not a
+/// number.
 fn read_number(directory: &[u8], file: ProcFile, buffer: &mut Buffer) -> Result<u32, Errno> {
     let bytes = buffer.bytes_mut();
     let read = open(directory, file)?.read(bytes)?;

@@ -382,10 +382,7 @@ pub fn block_signals(signals: &[c_int]) -> Result<Fd, Errno> {
     }
     // SAFETY: the set is initialised, and the C library stores nothing at a
     // null pointer.
-    match unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, set, ptr::null_mut()) } {
-        0 => {}
-        errno => return Err(Errno(errno as usize)),
-    }
+    retry(|| unsafe { libc::sigprocmask(libc::SIG_SETMASK, set, ptr::null_mut()) } as isize)?;
     // SAFETY: the set is initialised, and -1 asks for a new descriptor.
     retry(|| unsafe { libc::signalfd(-1, set, 0) } as isize).map(Fd::owning)
 }

@@ -1,5 +1,5 @@
-//! Commands of collectd's plain text protocol (collectd-exec(5)), for the time
-//! of arrival (`N`).
+//! Commands of collectd's plain text protocol, which collectd-exec(5) explains.
+//! `N` in a command means the time at which collectd receives the command.
 //!
 //! ```text
 //! PUTVAL "router/network_connections-tcp4/tcp_connections-ESTABLISHED" interval=10 N:7

@@ -1,5 +1,5 @@
-//! The line protocol of InfluxDB. Without a timestamp the time of arrival
-//! counts.
+//! The line protocol of InfluxDB. The lines have no timestamp, so InfluxDB uses
+//! the time of arrival.
 //!
 //! ```text
 //! network_connections,protocol=tcp,ip=v4 fin_wait1=0i,established=7i,…

@@ -1,8 +1,8 @@
 //! JSON.
 //!
-//! Sockets are laid out as by Python's `json.dumps(…, indent=4)`, and there
-//! will never be another key. Of tracked connections each object of states or
-//! statuses is on one line:
+//! The report on sockets has the layout of Python's `json.dumps(…, indent=4)`,
+//! and no later version adds a key. The report on tracked connections has each
+//! object of states or statuses on one line:
 //!
 //! ```json
 //! {

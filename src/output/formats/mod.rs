@@ -1,18 +1,18 @@
-//! One file for each format.
+//! The formats of a report, with one file for each format.
 
 use super::format::Format;
 use crate::bytes::name_list::NameList;
 
-/// Declares the modules of the formats, their list and their names, the default
-/// first.
+/// Declares the modules, the list and the names of the formats, with the
+/// default format first.
 macro_rules! formats {
     ($($name:ident)*) => {
         $(pub mod $name;)*
 
-        /// All formats, the default first.
+        /// All formats, with the default format first.
         pub const ALL: &[&Format] = &[$(&$name::FORMAT),*];
 
-        /// Their names.
+        /// The names of all formats, in the order of [`ALL`].
         pub const NAMES: NameList = NameList(concat!($(stringify!($name), " "),*).trim_ascii_end());
     };
 }
@@ -25,7 +25,7 @@ formats! {
     collectd
 }
 
-/// The format of a report that asks for none.
+/// The format of a report if the command line names no format.
 pub const DEFAULT: &Format = ALL[0];
 
 /// Returns the format with this name.

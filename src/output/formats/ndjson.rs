@@ -1,5 +1,5 @@
-//! The JSON object on one line without spaces: newline-delimited JSON, as log
-//! collectors read it.
+//! The JSON object on one line without spaces: newline-delimited JSON, which
+//! log collectors read.
 
 use crate::model::schema::Schema;
 use crate::output::format::{Format, SOCKET_STATES, Section, TableSection};

@@ -1,7 +1,7 @@
-//! The text format of Prometheus
-//! (prometheus.io/docs/instrumenting/exposition_formats), version 0.0.4.
+//! The text format of Prometheus, version 0.0.4, which
+//! prometheus.io/docs/instrumenting/exposition_formats explains.
 //!
-//! Sums are left to `sum by`.
+//! The report has no sums, because Prometheus computes sums with `sum by`.
 //!
 //! ```text
 //! network_connections{protocol="tcp",ip="v4",state="established"} 7
