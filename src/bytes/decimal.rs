@@ -1,7 +1,8 @@
-//! Decimal numbers, as a command line and procfs have them.
+//! Decimal numbers in a command line or in procfs.
 
-/// Parses digits. A number above [`i32::MAX`] becomes [`i32::MAX`]: there are
-/// fewer connections, ports and seconds than that.
+/// Parses decimal digits. Returns nothing if `digits` is empty or has any other
+/// byte. A number above [`i32::MAX`] becomes [`i32::MAX`]. The program needs no
+/// larger number of connections, ports or seconds.
 pub fn parse_decimal(digits: &[u8]) -> Option<i32> {
     let mut number: i32 = 0;
     for digit in digits {
@@ -11,7 +12,8 @@ pub fn parse_decimal(digits: &[u8]) -> Option<i32> {
     (!digits.is_empty()).then_some(number)
 }
 
-/// Parses digits that may follow a minus sign.
+/// Parses decimal digits after an optional minus sign. [`parse_decimal`] parses
+/// the digits.
 pub fn parse_integer(text: &[u8]) -> Option<i32> {
     match text {
         [b'-', digits @ ..] => Some(-parse_decimal(digits)?),

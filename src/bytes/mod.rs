@@ -1,4 +1,4 @@
-//! Tools for byte strings that know nothing of connections.
+//! Tools for byte strings. No module here depends on sockets or connections.
 
 pub mod decimal;
 pub mod name_list;

@@ -1,21 +1,22 @@
-//! Names that a user reads or types, and the enums that they name.
+//! Names that a user reads or types, and enums whose variants have such names.
 
 use core::str;
 
 use super::split::{nth_field, split_once};
 
-/// Names with a space between them. One text takes less room than an array of
-/// pointers to texts.
+/// A list of names, as one text with a space between two names. One text is
+/// smaller than an array of pointers to texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NameList(pub &'static str);
 
 impl NameList {
-    /// Returns the name with this index, or an empty one after the last.
+    /// Returns the name with this index, or an empty name after the last name.
     pub const fn get(self, index: usize) -> &'static [u8] {
         nth_field(self.0.as_bytes(), b' ', index)
     }
 
-    /// Returns the index of a name. No name is empty.
+    /// Returns the index of a name, or nothing if the list does not have the
+    /// name. No name is empty.
     pub const fn position(self, name: &[u8]) -> Option<usize> {
         let mut rest = Some(self.0.as_bytes());
         let mut index = 0;
@@ -30,8 +31,8 @@ impl NameList {
         None
     }
 
-    /// Splits the list before the name with this index, which must exist, so
-    /// that each part fits a line.
+    /// Splits the list before the name with this index. The list must have this
+    /// name. The help splits a list to fit each part in one line.
     #[expect(clippy::panic, reason = "only the compiler runs it")]
     pub const fn split_before(self, index: usize) -> (NameList, NameList) {
         let mut rest = self.0.as_bytes();
@@ -51,7 +52,8 @@ impl NameList {
     }
 }
 
-/// Compares two byte strings at compile time too, where `==` does not exist.
+/// Returns whether two byte strings are equal. The function also works at
+/// compile time, where `==` does not compare byte strings.
 pub const fn is_same(mut left: &[u8], mut right: &[u8]) -> bool {
     while let ([a, left_rest @ ..], [b, right_rest @ ..]) = (left, right) {
         if *a != *b {
@@ -64,8 +66,8 @@ pub const fn is_same(mut left: &[u8], mut right: &[u8]) -> bool {
 
 /// Declares an enum and the name of each variant in one table.
 ///
-/// The enum has `NAMES`, `ALL` and `COUNT`, in the order of the table, and
-/// `from_name`.
+/// The enum has `NAMES` and `ALL` in the order of the table, and `COUNT`,
+/// `name` and `from_name`.
 macro_rules! named_enum {
     (
         $(#[$attribute:meta])*
@@ -88,15 +90,16 @@ macro_rules! named_enum {
             /// All variants.
             pub const ALL: &'static [$type] = &[$($type::$variant),*];
 
-            /// How many variants there are.
+            /// The number of variants.
             pub const COUNT: usize = $type::ALL.len();
 
-            /// Returns the name.
+            /// Returns the name of the variant.
             pub fn name(self) -> &'static [u8] {
                 $type::NAMES.get(self as usize)
             }
 
-            /// Returns the variant with this name.
+            /// Returns the variant with this name, or nothing if no variant has
+            /// this name.
             pub fn from_name(name: &[u8]) -> Option<$type> {
                 $type::ALL.get($type::NAMES.position(name)?).copied()
             }

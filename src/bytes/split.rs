@@ -1,7 +1,7 @@
-//! Splitting at a separator.
+//! Functions that split a text at a separator.
 
-/// Returns the bytes before the first separator, and the bytes after it if
-/// there is one.
+/// Returns the bytes before the first separator and the bytes after the first
+/// separator. If `text` has no separator, returns all of `text` and `None`.
 pub const fn split_once(text: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
     let mut index = 0;
     while index < text.len() {
@@ -14,8 +14,8 @@ pub const fn split_once(text: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
     (text, None)
 }
 
-/// Returns the field with this index, from 0 on, or an empty one after the
-/// last.
+/// Returns the field with this index, or an empty field after the last field.
+/// The first field has the index 0.
 pub const fn nth_field(text: &[u8], separator: u8, index: usize) -> &[u8] {
     let mut rest = text;
     let mut skipped = 0;

@@ -1,11 +1,13 @@
-//! Several bytes at once in one word of the machine ("SIMD within a register").
+//! Functions that process all bytes of a machine word at once: SIMD within a
+//! register.
 //!
-//! A word's first byte is the first in memory. On a little-endian machine these
-//! are its lowest bits, on a big-endian machine its highest.
+//! The first byte of a word is the first byte in memory. The first byte has the
+//! lowest bits of the word on a little-endian machine, and the highest bits of
+//! the word on a big-endian machine.
 
 use core::num::NonZero;
 
-/// As many bytes as the machine computes with at once.
+/// The bytes that the machine processes at once.
 pub type Word = usize;
 
 /// The number of bytes in a [`Word`].
@@ -13,12 +15,12 @@ pub const WORD_SIZE: usize = size_of::<Word>();
 
 const IS_BIG_ENDIAN: bool = cfg!(target_endian = "big");
 
-/// Returns the word that holds these bytes.
+/// Returns the word that contains these bytes.
 pub const fn word(bytes: &[u8; WORD_SIZE]) -> Word {
     Word::from_ne_bytes(*bytes)
 }
 
-/// Returns the word that has this byte at every index.
+/// Returns the word in which every byte is this byte.
 pub const fn splat(byte: u8) -> Word {
     Word::from_ne_bytes([byte; WORD_SIZE])
 }
@@ -29,8 +31,9 @@ pub fn first_nonzero_byte(word: NonZero<Word>) -> usize {
     (zero_bits / 8) as usize
 }
 
-/// Clears the first bit that is not zero, counted from the first byte on. If
-/// every byte has at most one bit, it clears the first byte that is not zero.
+/// Clears the lowest set bit of a word on a little-endian machine, and the
+/// highest set bit on a big-endian machine. If every byte has at most one set
+/// bit, the function clears the first byte that is not zero.
 pub fn clear_first_bit(word: NonZero<Word>) -> Word {
     if IS_BIG_ENDIAN {
         word.get() & (Word::MAX >> 1 >> word.leading_zeros())

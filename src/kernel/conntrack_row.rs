@@ -1,17 +1,18 @@
 //! One row of the table of tracked connections.
 //!
-//! `ct_seq_show` (net/netfilter/nf_conntrack_standalone.c) has printed it in
-//! this way since 2.6.20:
+//! Since Linux 2.6.20, `ct_seq_show` in net/netfilter/nf_conntrack_standalone.c
+//! prints a row in this format:
 //!
 //! ```text
 //! ipv4     2 tcp      6 431999 ESTABLISHED src=… dst=… sport=… dport=… src=… … [ASSURED] mark=0 use=2
 //! ```
 //!
-//! These are the names and numbers of both protocols ("%-8s %u %-8s %u "), the
-//! seconds that are left, what the protocol adds, which for TCP is the state,
-//! and the tuples of both directions. An offloaded connection has neither
-//! seconds nor a state. The status stands after a tuple. Unknown words are
-//! skipped.
+//! A row begins with the name and number of the address family and the name and
+//! number of the protocol, printed as "%-8s %u %-8s %u ". The remaining seconds
+//! follow, then the text of the protocol, then the tuples of both directions.
+//! For TCP, the text of the protocol is the state. The row of an offloaded
+//! connection has neither seconds nor a state. A status stands after a tuple.
+//! The parser skips unknown words.
 
 use core::num::NonZero;
 
@@ -24,27 +25,29 @@ use crate::model::connection::{
 use crate::model::port::Port;
 use crate::model::socket::Family;
 
-/// A row and its connection.
+/// A row, and the connection that the row describes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConntrackRow<'a> {
     /// The connection of the row.
     pub connection: Connection,
-    /// The bytes that hold the row.
+    /// The bytes that contain the row.
     bytes: &'a [u8],
-    /// The index of the row in these bytes.
+    /// The index of the row's first byte in `bytes`.
     start: usize,
 }
 
 impl ConntrackRow<'_> {
-    /// Returns the source and the destination port of the original direction.
+    /// Returns the source port and the destination port of the original
+    /// direction.
     pub fn original_ports(&self) -> [Port; 2] {
         let (row, _) = split_once(self.bytes.get(self.start..).unwrap_or_default(), b'\n');
         [original_port(row, b"sport="), original_port(row, b"dport=")]
     }
 }
 
-/// Returns the port that follows this name in the tuple of the original
-/// direction, which is the first of two.
+/// Returns the port with this name in the first of the row's two tuples, which
+/// is the tuple of the original direction. Returns [`Port::NONE`] if this tuple
+/// has no such port, or if the port is above 65535.
 fn original_port(row: &[u8], name: &[u8]) -> Port {
     let mut tuples = 0;
     let mut rest = Some(row);
@@ -61,9 +64,11 @@ fn original_port(row: &[u8], name: &[u8]) -> Port {
     Port::NONE
 }
 
-/// Parses the row that begins at `start`, and returns the index of its newline
-/// with it. Returns nothing if no row begins there, or if `bytes` end before
-/// the newline.
+/// Parses the row that begins at `start`. Returns the row and the index of the
+/// newline that ends the row. Returns nothing if no row begins at `start`.
+///
+/// `bytes` must contain the newline and at least four words from the newline
+/// on. Otherwise the function may return nothing.
 #[inline(always)]
 pub fn parse(bytes: &[u8], start: usize) -> Option<(ConntrackRow<'_>, usize)> {
     let (family_name, head) = bytes.get(start..)?.split_first_chunk()?;
@@ -74,14 +79,15 @@ pub fn parse(bytes: &[u8], start: usize) -> Option<(ConntrackRow<'_>, usize)> {
     } else {
         return None;
     };
-    // The protocol's name has no uppercase letter, and no newline comes before
-    // its end.
+    // The sixteen bytes after the family's name reach the end of the protocol's
+    // name. A row has no uppercase letter and no newline in these bytes.
     let (a, head) = head.split_first_chunk()?;
     let common_bits = u64::from_ne_bytes(*a) & u64::from_ne_bytes(*head.first_chunk()?);
     if common_bits & LOWERCASE != LOWERCASE {
         return None;
     }
-    // The number tells the protocol, because the name of some is "unknown".
+    // Some protocols have the name "unknown". The number identifies every
+    // protocol.
     let prefix = match family {
         Family::Inet => "ipv4     2 unknown ",
         Family::Inet6 => "ipv6     10 unknown ",
@@ -101,7 +107,7 @@ pub fn parse(bytes: &[u8], start: usize) -> Option<(ConntrackRow<'_>, usize)> {
 
     let mut state = ConnectionState::Unknown;
     let mut status = ConnectionStatus::Replied;
-    // The tuples begin after the state if there is one.
+    // If the row has a state, the tuples begin after the state.
     let mut tuples = index;
     index += 1;
     loop {
@@ -123,7 +129,7 @@ pub fn parse(bytes: &[u8], start: usize) -> Option<(ConntrackRow<'_>, usize)> {
             None => {}
         }
     }
-    // Mostly a tuple follows the state at once.
+    // In most rows, the first tuple directly follows the state.
     let has_tuple = bytes.get(tuples..)?.first_chunk() == Some(b" src=")
         || bytes.get(tuples..index)?.windows(5).any(|bytes| bytes == b" src=");
     if !has_tuple {
@@ -137,17 +143,18 @@ pub fn parse(bytes: &[u8], start: usize) -> Option<(ConntrackRow<'_>, usize)> {
     Some((ConntrackRow { connection, bytes, start }, index))
 }
 
-/// The bit 0x20 in eight bytes. Lowercase letters, digits, spaces and marks
-/// have it, uppercase letters and the newline do not.
+/// The bit 0x20 in eight bytes. Lowercase letters, digits and spaces have this
+/// bit. Uppercase letters and the newline lack this bit.
 const LOWERCASE: u64 = u64::from_ne_bytes([0x20; 8]);
 
-/// Returns the index of the next byte without the bit 0x20. Of a row's bytes
-/// these are uppercase letters, brackets, `_` and the newline.
+/// Returns the index of the next byte without the bit 0x20. In a row, uppercase
+/// letters, brackets, `_` and the newline lack this bit.
 #[inline(always)]
 fn find_uppercase_or_delimiter(bytes: &[u8], start: usize) -> Option<usize> {
     let bit = splat(0x20);
     let mut index = start;
-    // Four words at a time, because most of a row is addresses and numbers.
+    // The first loop skips four words at a time, because most bytes of a row
+    // belong to addresses and numbers.
     loop {
         let block: &[u8; 4 * WORD_SIZE] = bytes.get(index..)?.first_chunk()?;
         let (a, block) = block.split_first_chunk()?;
@@ -169,8 +176,8 @@ fn find_uppercase_or_delimiter(bytes: &[u8], start: usize) -> Option<usize> {
 }
 
 /// Returns the index of the next byte with neither the bit 0x40 nor the bit
-/// 0x10. Of a row's bytes these are the space, the newline, and marks such as
-/// `-` and `,`.
+/// 0x10. In a row, the space, the newline, and marks such as `-` and `,` lack
+/// both bits.
 #[inline(always)]
 fn find_word_end(bytes: &[u8], start: usize) -> Option<usize> {
     let bit = splat(0x40);
@@ -184,16 +191,17 @@ fn find_word_end(bytes: &[u8], start: usize) -> Option<usize> {
     }
 }
 
-/// What a known word says of its connection.
+/// The state or the status that a known word names.
 #[derive(Clone, Copy)]
 enum Label {
     State(ConnectionState),
     Status(ConnectionStatus),
 }
 
-/// The letters of a word with 4 to 12 bytes, in a form that compares quickly:
-/// its first eight and last four bytes overlap or meet. A word with fewer than
-/// eight bytes is compared with what follows it.
+/// A word of 4 to 12 bytes, in a form that the program compares quickly. The
+/// first eight and the last four bytes overlap or meet, so both fields together
+/// contain every byte of the word. If the word has fewer than eight bytes,
+/// `first` also contains bytes after the word.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Spelling {
     first: [u8; 8],
@@ -201,7 +209,7 @@ struct Spelling {
     length: u8,
 }
 
-/// A word of the kernel's and its meaning.
+/// A word that the kernel prints, and the meaning of the word.
 #[derive(Clone, Copy)]
 #[repr(align(16))]
 struct KnownWord {
@@ -210,7 +218,7 @@ struct KnownWord {
 }
 
 impl KnownWord {
-    /// A word that no row has.
+    /// A word that no row contains.
     const NONE: KnownWord = KnownWord {
         spelling: Spelling { first: [0; 8], last: [0; 4], length: 0 },
         label: Label::Status(ConnectionStatus::Replied),
@@ -218,7 +226,8 @@ impl KnownWord {
 }
 
 impl Spelling {
-    /// Reads the word between two indexes, and what follows it if it is short.
+    /// Reads the word from `start` up to `end`. If the word has fewer than
+    /// eight bytes, the function also reads bytes after the word.
     #[inline(always)]
     const fn read(bytes: &[u8], start: usize, end: usize) -> Option<Spelling> {
         let (Some((_, from_start)), Some((to_end, _))) =
@@ -234,15 +243,16 @@ impl Spelling {
         }
     }
 
-    /// Returns what the word says, if it is a known word.
+    /// Returns the label of the word, or nothing if the word is not known.
     #[inline(always)]
     fn label(&self) -> Option<Label> {
         let known = KNOWN_WORDS.get(self.slot(FACTOR))?;
         (known.spelling == *self).then_some(known.label)
     }
 
-    /// Returns the index of the one known word that this can be: a hash of the
-    /// first and the last four bytes, which no two known words have in common.
+    /// Returns a hash of the first four and the last four bytes. No two known
+    /// words have the same hash, so the hash is the index of the only known
+    /// word that can be equal to this word.
     const fn slot(&self, factor: u32) -> usize {
         let [a, b, c, d, ..] = self.first;
         let first = u32::from_ne_bytes([a, b, c, d]);
@@ -253,13 +263,13 @@ impl Spelling {
 
 const SLOTS: usize = 32;
 
-/// The known words by their [slot](Spelling::slot).
+/// The known words. The index of each word is its [slot](Spelling::slot).
 static KNOWN_WORDS: [KnownWord; SLOTS] = match known_words(FACTOR) {
     Some(words) => words,
     None => panic!("FACTOR gives two words the same slot"),
 };
 
-/// The first odd factor that leaves every known word a slot of its own. The
+/// The first odd factor for which no two known words have the same slot. The
 /// search starts at the factor of Fibonacci hashing.
 const FACTOR: u32 = {
     let mut factor = 0x9e37_79b1;
@@ -269,8 +279,8 @@ const FACTOR: u32 = {
     factor
 };
 
-/// Places the known words by this factor, or returns nothing if two words have
-/// the same slot.
+/// Returns the table of the known words for this factor, or nothing if two
+/// words have the same slot.
 const fn known_words(factor: u32) -> Option<[KnownWord; SLOTS]> {
     let mut words = [KnownWord::NONE; SLOTS];
     let mut index = 0;
@@ -281,8 +291,8 @@ const fn known_words(factor: u32) -> Option<[KnownWord; SLOTS]> {
             Label::Status(ConnectionStatus::ALL[index - ConnectionState::COUNT])
         };
         index += 1;
-        // The kernel prints neither. They are the report's names for a row
-        // without a known word.
+        // The kernel prints neither UNKNOWN nor REPLIED. A report uses both
+        // names for rows without a known word.
         if let Label::State(ConnectionState::Unknown) | Label::Status(ConnectionStatus::Replied) =
             label
         {
@@ -299,8 +309,8 @@ const fn known_words(factor: u32) -> Option<[KnownWord; SLOTS]> {
 }
 
 impl Label {
-    /// Returns how the kernel prints the label: a state before a tuple, and a
-    /// status in brackets.
+    /// Returns the word that the kernel prints for the label. The kernel prints
+    /// a state before a tuple, and a status in brackets.
     #[expect(clippy::panic, reason = "only the compiler runs it")]
     const fn spelling(self) -> Spelling {
         let mut text = [0; 32];
@@ -323,7 +333,8 @@ impl Label {
     }
 }
 
-/// Copies bytes to an index of a text, and returns the index after them.
+/// Copies `bytes` into a text from `index` on, and returns the index after the
+/// copied bytes.
 const fn append(text: &mut [u8], index: usize, mut bytes: &[u8]) -> usize {
     let mut end = index;
     while let [byte, rest @ ..] = bytes {

@@ -2,18 +2,19 @@
 
 use crate::bytes::split::nth_field;
 
-/// An error number. The numbers differ between architectures, and [`libc`] has
-/// the numbers of each.
+/// An error number. The numbers differ between architectures. [`libc`] defines
+/// the numbers of each architecture.
 ///
-/// It is as wide as a number of bytes, so that the result of a system call fits
-/// two registers.
+/// The number has the type of a count of bytes, `usize`, because the result of
+/// a system call then fits two registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Errno(pub usize);
 
 impl Errno {
-    /// A signal interrupted the call, which is made again.
+    /// A signal interrupted the system call. The program repeats every
+    /// interrupted call except `close`.
     pub const INTR: Errno = Errno(libc::EINTR as usize);
-    /// Nobody reads the output any more.
+    /// No process reads the output any more.
     pub const PIPE: Errno = Errno(libc::EPIPE as usize);
 }
 
@@ -23,10 +24,11 @@ macro_rules! errnos {
         impl Errno {
             $(#[doc = $words] pub const $name: Errno = Errno(libc::$number as usize);)*
 
-            /// Returns the meaning in words, if the table has the number.
+            /// Returns the meaning of the number in words, or nothing if the
+            /// table does not have the number.
             pub fn words(self) -> Option<&'static [u8]> {
                 const ERRNOS: &[Errno] = &[$(Errno::$name),*];
-                // One text takes less room than an array of pointers to texts.
+                // One text is smaller than an array of pointers to texts.
                 const WORDS: &str = concat!($($words, "\n"),*);
                 let index = ERRNOS.iter().position(|errno| *errno == self)?;
                 Some(nth_field(WORDS.as_bytes(), b'\n', index))
@@ -35,9 +37,9 @@ macro_rules! errnos {
     };
 }
 
-// What the program's system calls may fail with. The words are glibc's, so that
-// a message is the same with every C library. musl's `strerror` would add 1.4
-// KB.
+// The errors of the program's system calls, and a few errors of the program
+// itself. The words are the words of glibc, because a message must be the same
+// with every C library. The `strerror` of musl would add 1.4 KB.
 errnos! {
     PERM EPERM "Operation not permitted"
     NOENT ENOENT "No such file or directory"
@@ -54,19 +56,20 @@ errnos! {
     ISDIR EISDIR "Is a directory"
     INVAL EINVAL "Invalid argument"
     MFILE EMFILE "Too many open files"
-    // At a limit of the file size where SIGXFSZ is ignored. Else that signal
-    // ends the program.
+    // A file reached the size limit, and the program ignores SIGXFSZ. Otherwise
+    // this signal ends the program.
     FBIG EFBIG "File too large"
     NOSPC ENOSPC "No space left on device"
     ROFS EROFS "Read-only file system"
     NAMETOOLONG ENAMETOOLONG "File name too long"
     LOOP ELOOP "Too many levels of symbolic links"
-    // A report that is longer than the buffer it is composed in.
+    // A report or a netlink datagram is longer than its buffer.
     MSGSIZE EMSGSIZE "Message too long"
-    // Netlink: a malformed datagram, a kernel without the protocol or before
-    // 4.4, and too many sockets.
+    // A netlink datagram is malformed.
     BADMSG EBADMSG "Bad message"
+    // The kernel lacks the netlink protocol, or is older than 4.4.
     PROTONOSUPPORT EPROTONOSUPPORT "Protocol not supported"
     OPNOTSUPP EOPNOTSUPP "Operation not supported"
+    // A netlink dump has too many sockets.
     NOBUFS ENOBUFS "No buffer space available"
 }

@@ -1,4 +1,4 @@
-//! What the kernel hands out: tables in procfs, and datagrams of netlink.
+//! Data that the kernel provides: tables in procfs, and datagrams of netlink.
 
 pub mod file_path;
 pub mod errno;

@@ -1,7 +1,8 @@
 //! Messages of netlink(7).
 //!
-//! A datagram is a series of messages, each with a header (`struct nlmsghdr` in
-//! include/uapi/linux/netlink.h). Numbers are in the byte order of the machine.
+//! A datagram is a series of messages. Each message begins with a header, a
+//! `struct nlmsghdr` of include/uapi/linux/netlink.h. The numbers in a header
+//! are in the byte order of the machine.
 
 use core::ffi::c_int;
 
@@ -9,24 +10,27 @@ use libc::{NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_MIN_TYPE};
 
 use super::errno::Errno;
 
-/// The bytes of a message's header.
+/// The number of bytes in the header of a message.
 const HEADER_LENGTH: usize = 16;
 
 /// A message of a dump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Message<'a> {
-    /// What the dump is of, without the header.
+    /// A message about one object of the dump, without the header.
     Content(&'a [u8]),
     /// The end of the dump.
     Done,
 }
 
-/// Splits the first message off a datagram.
+/// Splits the first message off a datagram. Returns the message, and the bytes
+/// after the message.
 ///
 /// # Errors
-/// The error that the kernel reports, [`Errno::AGAIN`] if the dump was
-/// interrupted and may lack sockets, or [`Errno::BADMSG`] if the datagram is
-/// malformed.
+/// - the error that the kernel reports
+/// - [`Errno::AGAIN`] if a change interrupted the dump, because the dump may
+///   lack sockets
+/// - [`Errno::BADMSG`] if the datagram is malformed, or if its first message is
+///   of a kind that a dump does not contain
 pub fn split_message(datagram: &[u8]) -> Result<(Message<'_>, &[u8]), Errno> {
     let [a, b, c, d, e, f, g, h, ..] = datagram else { return Err(Errno::BADMSG) };
     let length = u32::from_ne_bytes([*a, *b, *c, *d]) as usize;
@@ -36,8 +40,8 @@ pub fn split_message(datagram: &[u8]) -> Result<(Message<'_>, &[u8]), Errno> {
     if c_int::from(flags) & NLM_F_DUMP_INTR != 0 {
         return Err(Errno::AGAIN);
     }
-    // The next message begins at a multiple of four, unless the datagram ends
-    // before.
+    // Every message begins at a multiple of four. The datagram may end without
+    // padding after the last message.
     let rest = datagram.get(length.next_multiple_of(4)..).unwrap_or_default();
     if c_int::from(kind) >= NLMSG_MIN_TYPE {
         return Ok((Message::Content(content), rest));

@@ -1,40 +1,44 @@
-//! The files in procfs.
+//! The files of procfs that the program reads.
 
 use crate::bytes::name_list::named_enum;
 use crate::model::socket::{Family, SocketTable};
 
-/// The directory where procfs is mounted, which is read unless the command line
-/// has a PATH.
+/// The directory where procfs is mounted. The program reads this directory
+/// unless the command line has a PATH.
 pub const PROCFS: &[u8] = b"/proc";
 
 named_enum! {
-    /// A file that the program reads. Its name is its path in the procfs
-    /// directory, or for those in `/net` and `/ns` also in the directory of a
-    /// process.
+    /// A file that the program reads. The name of a file is its path from the
+    /// procfs directory or from the directory of a process. `/net` exists in
+    /// both directories, `/sys` only in the procfs directory, and `/ns` only in
+    /// the directory of a process.
     pub enum ProcFile {
-        /// net/ipv4/tcp_ipv4.c
+        /// The TCP sockets over IPv4, printed by net/ipv4/tcp_ipv4.c.
         Tcp = "/net/tcp",
-        /// net/ipv6/tcp_ipv6.c
+        /// The TCP sockets over IPv6, printed by net/ipv6/tcp_ipv6.c.
         Tcp6 = "/net/tcp6",
-        /// net/ipv4/udp.c
+        /// The UDP sockets over IPv4, printed by net/ipv4/udp.c.
         Udp = "/net/udp",
-        /// net/ipv6/udp.c
+        /// The UDP sockets over IPv6, printed by net/ipv6/udp.c.
         Udp6 = "/net/udp6",
-        /// The tracked connections of both families
-        /// (net/netfilter/nf_conntrack_standalone.c).
+        /// The tracked connections of both address families, printed by
+        /// net/netfilter/nf_conntrack_standalone.c.
         Conntrack = "/net/nf_conntrack",
-        /// How many connections the reading process's network namespace tracks.
+        /// The number of connections that the kernel tracks in the network
+        /// namespace of the reading process.
         ConntrackCount = "/sys/net/netfilter/nf_conntrack_count",
-        /// How many connections it may track.
+        /// The most connections that the kernel may track in the network
+        /// namespace of the reading process.
         ConntrackMax = "/sys/net/netfilter/nf_conntrack_max",
-        /// A link that names the network namespace of a process.
+        /// A link whose target names the network namespace of a process.
         NetworkNamespace = "/ns/net",
     }
 }
 
-/// The socket tables and their files, in the order in which they are read. A
-/// table that every system has is last: when a process ends, the files in its
-/// directory disappear, and then this one is missed.
+/// The socket tables and their files, in the order of reading. Every system has
+/// the last table. When a process ends, the files in its directory disappear.
+/// The program then fails at the last table, and does not mistake the missing
+/// files for a system with IPv6 off.
 pub const SOCKET_TABLES: &[(SocketTable, ProcFile)] = &[
     (SocketTable::Tcp4, ProcFile::Tcp),
     (SocketTable::Tcp6, ProcFile::Tcp6),
@@ -42,9 +46,9 @@ pub const SOCKET_TABLES: &[(SocketTable, ProcFile)] = &[
     (SocketTable::Udp4, ProcFile::Udp),
 ];
 
-/// Returns whether a system may lack the table. One with IPv6 off has no IPv6
-/// tables: `ipv6.disable=1`, or a kernel without it. Every system has the IPv4
-/// tables.
+/// Returns whether a system may lack the table. A system lacks the IPv6 tables
+/// if the kernel has no IPv6, or if `ipv6.disable=1` turns IPv6 off. Every
+/// system has the IPv4 tables.
 pub const fn is_optional(table: SocketTable) -> bool {
     matches!(table.family(), Family::Inet6)
 }

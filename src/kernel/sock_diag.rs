@@ -1,5 +1,5 @@
-//! Dumps of sockets by sock_diag(7): the requests, and the sockets in the
-//! kernel's answers.
+//! Dumps of sockets by sock_diag(7): the requests to the kernel, and the
+//! sockets in the answers of the kernel.
 
 use core::ffi::c_int;
 
@@ -12,9 +12,10 @@ use crate::bytes::split::split_once;
 use crate::model::port::Port;
 use crate::model::socket::{Socket, SocketTable, State};
 
-/// Returns whether a kernel of this release dumps what it shows in procfs, each
-/// socket once. Some before 4.4 repeat sockets, dump without end, or read
-/// memory that is not theirs (net/ipv4/inet_diag.c, net/ipv4/udp_diag.c).
+/// Returns whether a kernel of this release dumps each socket of procfs exactly
+/// once. Some kernels before 4.4 repeat sockets, dump without end, or read
+/// memory that does not belong to the dump. The sources are
+/// net/ipv4/inet_diag.c and net/ipv4/udp_diag.c.
 pub fn kernel_dump_is_reliable(release: &[u8]) -> bool {
     let (major, rest) = split_once(release, b'.');
     let (minor, _) = split_once(rest.unwrap_or_default(), b'.');
@@ -22,20 +23,22 @@ pub fn kernel_dump_is_reliable(release: &[u8]) -> bool {
     (number(major), number(minor)) >= (4, 4)
 }
 
-// include/uapi/linux/inet_diag.h and sock_diag.h, which the libc crate lacks.
+// The libc crate lacks these constants of include/uapi/linux/inet_diag.h and
+// include/uapi/linux/sock_diag.h.
 const TCPDIAG_GETSOCK: u16 = 18;
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
 
-/// A bit for each state that procfs shows. With BOUND_INACTIVE (13) the kernel
-/// would dump sockets that procfs lacks, as CLOSE.
+/// One bit for each state that procfs shows. With the bit of BOUND_INACTIVE,
+/// 13, the kernel would also dump sockets that procfs does not list, with the
+/// state CLOSE.
 const ALL_STATES: u32 = (1 << State::BY_NUMBER.len()) - 1;
 
-/// The sockets that the kernel dumps at one request.
+/// The sockets that the kernel dumps for one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DumpKind {
-    /// TCP over both address families, by the old kind of request. It names no
-    /// family, and the kernel walks its table once for both
-    /// (`inet_diag_dump_compat` in net/ipv4/inet_diag.c).
+    /// TCP over both address families. The old kind of request names no family,
+    /// so the kernel walks its table only once, in `inet_diag_dump_compat` in
+    /// net/ipv4/inet_diag.c.
     Tcp,
     /// UDP over IPv4.
     Udp4,
@@ -44,8 +47,10 @@ pub enum DumpKind {
 }
 
 impl DumpKind {
-    /// All dumps, in the order of the requests. With IPv6 off, the module that
-    /// dumps UDP over IPv6 is loaded only by the request for UDP over IPv4.
+    /// All dumps, in the order of the requests. The request for UDP over IPv4
+    /// comes before the request for UDP over IPv6. With IPv6 off, only the
+    /// request for UDP over IPv4 makes the kernel load the module that dumps
+    /// UDP over IPv6.
     pub const ALL: &[DumpKind] = &[DumpKind::Tcp, DumpKind::Udp4, DumpKind::Udp6];
 
     /// Returns the request for the dump.
@@ -61,20 +66,23 @@ impl DumpKind {
     }
 }
 
-/// A request for a dump, in words of 32 bits: a `struct nlmsghdr`, which has
-/// four, and the request itself.
+/// A request for a dump, in words of 32 bits. The first four words are a
+/// `struct nlmsghdr`. The other words are a `struct inet_diag_req` for TCP, or
+/// a `struct inet_diag_req_v2` for UDP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     words: [[u8; 4]; LONGEST_REQUEST],
-    /// The number of bytes that are sent.
+    /// The number of bytes that the program sends.
     length: usize,
 }
 
-/// The words of a request of the old kind.
+/// The number of words in the longest request, the request for
+/// [`DumpKind::Tcp`].
 const LONGEST_REQUEST: usize = 4 + 15;
 
 impl Request {
-    /// Encodes the request for a dump. All words that it does not set are zero.
+    /// Encodes the request for a dump. All words that the function does not set
+    /// are zero.
     const fn new(dump: DumpKind) -> Request {
         let (kind, words) = match dump {
             DumpKind::Tcp => (TCPDIAG_GETSOCK, 4 + 15),
@@ -87,7 +95,7 @@ impl Request {
         request.words[0] = (length as u32).to_ne_bytes();
         request.words[1] = [kind_low, kind_high, flags_low, flags_high];
         match dump {
-            // struct inet_diag_req: idiag_states.
+            // The field idiag_states of `struct inet_diag_req`.
             DumpKind::Tcp => request.words[4 + 13] = ALL_STATES.to_ne_bytes(),
             DumpKind::Udp4 => request.set_udp(AF_INET),
             DumpKind::Udp6 => request.set_udp(AF_INET6),
@@ -95,25 +103,25 @@ impl Request {
         request
     }
 
-    /// Sets the first fields of a `struct inet_diag_req_v2`: sdiag_family and
-    /// sdiag_protocol, and idiag_states.
+    /// Sets sdiag_family, sdiag_protocol and idiag_states of a
+    /// `struct inet_diag_req_v2`.
     const fn set_udp(&mut self, family: c_int) {
         self.words[4] = [family as u8, IPPROTO_UDP as u8, 0, 0];
         self.words[4 + 1] = ALL_STATES.to_ne_bytes();
     }
 
-    /// Returns the bytes to send.
+    /// Returns the bytes that the program sends.
     pub fn bytes(&self) -> &[u8] {
         self.words.as_flattened().get(..self.length).unwrap_or_default()
     }
 }
 
-/// Passes on the sockets in a datagram of this dump, and returns whether it is
-/// the last.
+/// Passes each socket in a datagram of this dump to `count`. Returns whether
+/// the datagram is the last datagram of the dump.
 ///
 /// # Errors
-/// The error that the kernel reports, or [`Errno::BADMSG`] for a malformed
-/// datagram.
+/// Every error of [`split_message`], or [`Errno::BADMSG`] if a socket is
+/// malformed.
 pub fn parse_datagram(
     datagram: &[u8],
     dump: DumpKind,
@@ -132,9 +140,9 @@ pub fn parse_datagram(
     }
 }
 
-/// Parses a `struct inet_diag_msg` (include/uapi/linux/inet_diag.h): the
-/// socket, and the table that procfs shows it in. Ports and addresses are in
-/// network byte order.
+/// Parses a `struct inet_diag_msg` of include/uapi/linux/inet_diag.h. Returns
+/// the socket, and the table in which procfs shows the socket. Ports and
+/// addresses are in network byte order.
 fn parse_socket(message: &[u8], dump: DumpKind) -> Option<(SocketTable, Socket)> {
     let message: &[u8; 72] = message.first_chunk()?;
     let [family, state, _, _, a, b, c, d, ..] = message;

@@ -1,56 +1,58 @@
 //! One row of a socket table.
 //!
-//! It begins as the kernel's format strings have it since 2.6, such as in
-//! `get_tcp4_sock` in net/ipv4/tcp_ipv4.c:
+//! Since Linux 2.6, a row begins in the following format. For TCP over IPv4,
+//! `get_tcp4_sock` in net/ipv4/tcp_ipv4.c prints the row:
 //!
 //! ```text
 //!   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
 //!    0: 0100007F:0CEA 0100007F:D2A6 01 …      "%4d: %08X:%04X %08X:%04X %02X …" (UDP tables: %5d)
 //! ```
 //!
-//! An IPv6 address is four times `%08X`. The columns after `st` differ between
-//! kernels and are not read.
+//! An IPv6 address has four times `%08X`. The columns after `st` differ between
+//! kernels, and the parser takes no values from these columns.
 
 use crate::bytes::swar::{WORD_SIZE, Word, splat, word};
 use crate::model::port::Port;
 use crate::model::socket::{Family, Socket, State};
 
 /// The columns from the colon of `sl` to `st`, with an x for each hexadecimal
-/// digit. The whole, either half, and the remote address, which begins the
-/// second half, are whole words of any machine.
+/// digit. The remote address begins the second half. The whole, each half and
+/// the remote address have lengths that are multiples of the word size on every
+/// machine.
 const INET: &[u8] = b": xxxxxxxx:xxxx xxxxxxxx:xxxx xx";
 const INET6: &[u8] =
     b": xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx:xxxx xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx:xxxx xx";
 
-/// The widest `sl`, which is an `int`.
+/// The length of the longest `sl`. The kernel prints `sl` as an `int`.
 const LONGEST_SLOT: usize = "2147483647".len();
 
-/// The most bytes that tell whether a line is a row: up to the space after
-/// `st`.
+/// The most bytes that the parser needs to decide whether a line is a row. The
+/// bytes end with the space after `st`.
 pub const HEAD_LENGTH: usize = LONGEST_SLOT + INET6.len() + " ".len();
 
-/// How many bytes [`parse`] looks at from the start of a row on. Some may
-/// belong to later rows.
+/// The number of bytes that [`parse`] needs from the start of a row on. Some of
+/// the bytes may belong to later rows.
 pub const WINDOW: usize = LONGEST_SLOT + LONGEST_COLUMNS;
 
-/// The columns from the colon of `sl` on, and a word after `st`.
+/// The length of the longest columns from the colon of `sl` to `st`, plus one
+/// word after `st`.
 const LONGEST_COLUMNS: usize = INET6.len() + WORD_SIZE;
 
-/// A row, as far as it was parsed.
+/// The parsed part of a row.
 pub struct SocketRow {
     /// The socket of the row.
     pub socket: Socket,
-    /// An index after the parsed columns, from which on to look for the
-    /// newline. It is after the bytes that were read only if these end before
-    /// the byte that follows `st`.
+    /// An index after the parsed columns. The search for the row's newline may
+    /// begin at this index. If the table reader has read the byte after `st`,
+    /// the table reader has also read the byte at this index.
     pub rest: usize,
 }
 
-/// Parses the row that begins at `start`, or returns nothing if no row begins
-/// there.
+/// Parses the row that begins at `start`. Returns nothing if no row begins at
+/// `start`, or if `bytes` has fewer than [`WINDOW`] bytes from `start` on.
 ///
-/// A newline that ends the bytes read so far may stand in for the byte after
-/// `st`.
+/// The byte after `st` may be a newline, because the table reader writes a
+/// newline after the bytes that were read.
 #[inline(always)]
 pub fn parse(bytes: &[u8], start: usize, family: Family) -> Option<SocketRow> {
     let window: &[u8; WINDOW] = bytes.get(start..)?.first_chunk()?;
@@ -82,7 +84,8 @@ pub fn parse(bytes: &[u8], start: usize, family: Family) -> Option<SocketRow> {
     };
 
     let mut rest = start + slot_width + length;
-    // Mostly both queues are empty, and these zeros hold no newline.
+    // In most rows `tx_queue` is zero. The search for the newline skips a word
+    // of these zeros, because zeros contain no newline.
     let (empty_queue, _) = b" 0000000".split_first_chunk()?;
     if word(after.first_chunk()?) == word(empty_queue) {
         rest += WORD_SIZE - 1;
@@ -92,12 +95,12 @@ pub fn parse(bytes: &[u8], start: usize, family: Family) -> Option<SocketRow> {
     Some(SocketRow { socket, rest })
 }
 
-/// Returns the width of the number in the `sl` column, with the spaces before
-/// it.
+/// Returns the number of bytes in the `sl` column: the leading spaces and the
+/// digits.
 #[inline(always)]
 fn slot_width(window: &[u8; WINDOW]) -> Option<usize> {
-    // In a long table nearly every number has four digits or more, which this
-    // tells at once.
+    // In a long table nearly every number has at least four digits. The code
+    // checks the first four bytes at once.
     let values = u32::from_ne_bytes(*window.first_chunk()?) ^ u32::from_ne_bytes([b'0'; 4]);
     let above_9 = values.wrapping_add(u32::from_ne_bytes([0x80 - ABOVE_9; 4]));
     let mut has_digits = (values | above_9) & u32::from_ne_bytes([0x80; 4]) == 0;
@@ -112,24 +115,28 @@ fn slot_width(window: &[u8; WINDOW]) -> Option<usize> {
     }
 }
 
-/// Returns whether columns match a layout, a word at a time.
+/// Returns whether columns match a layout. The function compares one word at a
+/// time.
 ///
-/// The comparison of several bytes at once is the one of "Bit Twiddling Hacks"
-/// (Sean Eron Anderson). A table of 256 values is larger and slower.
+/// The method to compare several bytes at once comes from "Bit Twiddling Hacks"
+/// by Sean Eron Anderson. A table of 256 values is larger and slower.
 #[inline(always)]
 fn matches_layout(columns: &[u8; LONGEST_COLUMNS], layout: &[Pattern]) -> bool {
     let mut mismatches = 0;
     for (bytes, pattern) in columns.chunks_exact(WORD_SIZE).zip(layout) {
-        // A byte's value is 0 where it is the layout's. For an x it is 0 to 9,
-        // or the difference of A to F to the digit 0.
+        // The value of a byte is the byte XOR the layout's byte. The value is 0
+        // if both bytes are equal. For an x, the layout's byte is the digit 0:
+        // a digit has a value from 0 to 9, and a letter has a value from A on
+        // and below ABOVE_F.
         let value = bytes.first_chunk().map_or(0, word) ^ pattern.zeros;
-        // Each sum has the highest bit of every byte whose value is at least:
+        // A sum has the highest bit set in each byte whose value is at least:
         //             above_all   above_low   high
         //   for x     ABOVE_F     ABOVE_9     A
         //   else      1 + GAP     1           A      (1 + GAP is less than A)
-        // `high` implies `above_low`: they differ between ABOVE_9 and A. A byte
-        // carries into the next byte only if its own highest bit is set, and
-        // then the columns do not match anyway.
+        // A is above the limit of `above_low`, so `high` implies `above_low`.
+        // The two sums differ for values from this limit on and below A. A byte
+        // carries into the next byte only if its value has the highest bit set.
+        // Columns with such a byte never match.
         let above_all = value.wrapping_add(pattern.offset);
         let above_low = above_all.wrapping_add(splat(GAP));
         let high = value.wrapping_add(splat(0x80 - A));
@@ -138,10 +145,10 @@ fn matches_layout(columns: &[u8; LONGEST_COLUMNS], layout: &[Pattern]) -> bool {
     mismatches & splat(0x80) == 0
 }
 
-/// Returns the state whose number is this hexadecimal digit.
+/// Returns the state with the number of this hexadecimal digit.
 fn state_of_digit(digit: u8) -> State {
-    /// The states by the low five bits of their digits, which no two digits
-    /// have in common.
+    /// The states. The index of a state is the low five bits of its digit. No
+    /// two digits have the same low five bits.
     const BY_DIGIT: [State; 32] = {
         let mut states = [State::Unknown; 32];
         let mut digits: &[u8] = b"0123456789ABCDEF";
@@ -160,18 +167,19 @@ fn state_of_digit(digit: u8) -> State {
 struct Pattern {
     /// The bytes of the layout, with the digit 0 for each x.
     zeros: Word,
-    /// What to add to the values, so that the highest bit of each byte tells
-    /// that its value is above the highest that can match.
+    /// The word that [`matches_layout`] adds to the values. The sum has the
+    /// highest bit set in each byte whose value is at least ABOVE_F for an x,
+    /// or at least 1 + GAP for any other byte.
     offset: Word,
 }
 
-/// The first value above the digits: a digit's value is at most 9.
+/// The first value above the digits. The value of a digit is at most 9.
 const ABOVE_9: u8 = 10;
-/// The value of the letter A.
+/// The value of the letter A, the lowest letter.
 const A: u8 = b'A' ^ b'0';
-/// The first value above the letters.
+/// The first value above the letter F, the highest letter.
 const ABOVE_F: u8 = (b'F' ^ b'0') + 1;
-/// The distance between the two limits.
+/// The distance from [`ABOVE_9`] to [`ABOVE_F`].
 const GAP: u8 = ABOVE_F - ABOVE_9;
 
 /// Returns the words of a layout.

@@ -1,13 +1,13 @@
-//! Connections that the kernel tracks: what a router forwards, and what it
-//! sends and receives itself.
+//! Connections that the kernel tracks. The kernel of a router tracks the
+//! connections that the router forwards, and the router's own connections.
 
 use super::socket::Family;
 use crate::bytes::name_list::named_enum;
 
 named_enum! {
-    /// The state of a tracked TCP connection, in the order of the report, which
-    /// is the kernel's (`tcp_conntrack_names` in
-    /// net/netfilter/nf_conntrack_proto_tcp.c).
+    /// The state of a tracked TCP connection. The report and the kernel have
+    /// the same order of states. The kernel's order is in `tcp_conntrack_names`
+    /// in net/netfilter/nf_conntrack_proto_tcp.c.
     pub enum ConnectionState {
         None = "NONE",
         SynSent = "SYN_SENT",
@@ -19,25 +19,25 @@ named_enum! {
         TimeWait = "TIME_WAIT",
         Close = "CLOSE",
         SynSent2 = "SYN_SENT2",
-        /// Any other state, or none: the kernel prints no state of an offloaded
-        /// connection.
+        /// Any other state, or no state. The kernel prints no state for an
+        /// offloaded connection.
         Unknown = "UNKNOWN",
     }
 }
 
 named_enum! {
-    /// The status of a tracked connection of any protocol, in the order of the
-    /// report.
+    /// The status of a tracked connection of any protocol. The variants are in
+    /// the order of the report.
     pub enum ConnectionStatus {
         /// The other side has not answered yet.
         Unreplied = "UNREPLIED",
-        /// None of the others.
+        /// The other side has answered, and no other status applies.
         Replied = "REPLIED",
-        /// Both sides have sent enough that the kernel keeps the connection
+        /// Both sides have sent enough for the kernel to keep the connection
         /// when the table is full.
         Assured = "ASSURED",
-        /// The flow table forwards the packets
-        /// (net/netfilter/nf_flow_table_core.c).
+        /// The flow table in net/netfilter/nf_flow_table_core.c forwards the
+        /// packets.
         Offload = "OFFLOAD",
         /// The network device forwards the packets.
         HwOffload = "HW_OFFLOAD",
@@ -45,8 +45,8 @@ named_enum! {
 }
 
 named_enum! {
-    /// The group of the report that counts a tracked connection, in the order
-    /// of the report.
+    /// The basic group of the report that counts a tracked connection. The
+    /// variants are in the order of the report.
     pub enum ConnectionGroup {
         Tcp4 = "tcp4",
         Tcp6 = "tcp6",
@@ -57,19 +57,21 @@ named_enum! {
     }
 }
 
-/// The protocol of a tracked connection, as far as the report divides them.
+/// The protocol of a tracked connection. The report puts all protocols except
+/// TCP and UDP together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     /// IPPROTO_TCP
     Tcp,
     /// IPPROTO_UDP
     Udp,
-    /// Any other, such as ICMP.
+    /// Any other protocol, such as ICMP.
     Other,
 }
 
 impl ConnectionGroup {
-    /// Returns the group of a protocol's connections over an address family.
+    /// Returns the group of the connections of a protocol and an address
+    /// family.
     pub const fn of(protocol: Protocol, family: Family) -> ConnectionGroup {
         match (protocol, family) {
             (Protocol::Tcp, Family::Inet) => ConnectionGroup::Tcp4,
@@ -82,23 +84,23 @@ impl ConnectionGroup {
     }
 }
 
-/// A tracked connection, as far as the report describes it.
+/// The properties of a tracked connection that a report counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Connection {
-    /// The protocol and the address family.
+    /// The group for the protocol and the address family.
     pub group: ConnectionGroup,
-    /// The state of TCP. Other protocols have none.
+    /// The state of a TCP connection. Other connections have no state.
     pub state: Option<ConnectionState>,
-    /// The status.
+    /// The status of the connection.
     pub status: ConnectionStatus,
 }
 
-/// How full the table of tracked connections is.
+/// The fill of the table of tracked connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TableFill {
-    /// Connections in the table.
+    /// The number of connections in the table.
     pub entries: u32,
-    /// Connections that fit in the table.
+    /// The number of connections that fit in the table.
     pub limit: u32,
 }
 
@@ -107,19 +109,21 @@ named_enum! {
     pub enum TableFigure {
         Entries = "entries",
         Limit = "limit",
-        /// Entries as a percentage of the limit.
+        /// The entries as a percentage of the limit.
         Percent = "percent",
-        /// Entries that are not UNREPLIED as a percentage of the limit.
+        /// The counted connections that are not UNREPLIED, as a percentage of
+        /// the limit.
         RepliedPercent = "replied_percent",
     }
 }
 
-/// Returns `entries` as a percentage of `limit`, rounded down, or 0 if there is
-/// no limit.
+/// Returns `entries` as a percentage of `limit`, rounded down, or 0 if `limit`
+/// is 0.
 ///
-/// The product must fit 32 bits, because a division of 64 bits costs a router a
-/// kilobyte. Above 42 million entries, which take 13 GB, the result may be one
-/// too high.
+/// The function computes with 32 bits, because a division of 64 bits makes the
+/// program for a router a kilobyte larger. If `entries` is above 42 million and
+/// not above `limit`, the result may be one too high. 42 million entries take
+/// 13 GB of memory.
 pub fn percentage(entries: u32, limit: u32) -> u32 {
     let percentage = match entries.checked_mul(100) {
         Some(hundredfold) => hundredfold.checked_div(limit),

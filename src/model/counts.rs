@@ -1,4 +1,4 @@
-//! The counters.
+//! The counters of a report.
 
 use super::connection::{
     Connection, ConnectionState, ConnectionStatus, TableFigure, TableFill, percentage,
@@ -7,37 +7,36 @@ use super::key::Key;
 use super::schema::{Schema, Subject};
 use super::socket::{Socket, SocketTable};
 
-/// How many sockets or tracked connections there are, by basic group and
-/// column.
+/// The numbers of sockets or tracked connections, by basic group and column.
 ///
-/// Counters saturate: at [`u32::MAX`], for which no Linux system has memory,
-/// they stay.
+/// Every counter saturates: a counter that reaches [`u32::MAX`] keeps this
+/// value. No Linux system has memory for [`u32::MAX`] sockets or connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counts {
     subject: Subject,
-    /// The counters of the first basic group, one for each column, then the
-    /// counters of the second, and so on.
+    /// The counters of the first basic group, one for each column. The counters
+    /// of the second basic group follow, and so on.
     counters: [u32; Schema::MOST_COLUMNS * Schema::MOST_GROUPS],
-    /// How full the table of tracked connections is, if that is known.
+    /// The fill of the table of tracked connections, if known.
     pub table_fill: Option<TableFill>,
 }
 
 impl Counts {
-    /// All counters zero.
+    /// Counters of sockets that are all zero.
     pub const ZERO: Counts = Counts {
         subject: Subject::Sockets,
         counters: [0; Schema::MOST_COLUMNS * Schema::MOST_GROUPS],
         table_fill: None,
     };
 
-    /// Sets all counters to zero, to count this subject.
+    /// Sets all counters to zero, and prepares the counters for this subject.
     pub fn reset(&mut self, subject: Subject) {
         self.subject = subject;
         self.counters.fill(0);
         self.table_fill = None;
     }
 
-    /// Returns the subject of the counts.
+    /// Returns the subject that the counters count.
     pub fn subject(&self) -> Subject {
         self.subject
     }
@@ -48,7 +47,8 @@ impl Counts {
         self.add(table.group(), socket.state as usize, 1);
     }
 
-    /// Counts a tracked connection: its status, and its state if it has one.
+    /// Counts the status of a tracked connection, and the state if the
+    /// connection has a state.
     #[inline(always)]
     pub fn count_connection(&mut self, connection: Connection) {
         let group = connection.group as usize;
@@ -58,7 +58,7 @@ impl Counts {
         self.add(group, ConnectionState::COUNT + connection.status as usize, 1);
     }
 
-    /// Adds to the counter of a basic group's column.
+    /// Adds `amount` to the counter of a column in a basic group.
     #[inline(always)]
     pub fn add(&mut self, group: usize, column: usize, amount: u32) {
         if let Some(counter) = self.counters.get_mut(index_of(group, column)) {
@@ -66,7 +66,7 @@ impl Counts {
         }
     }
 
-    /// Returns the number in a column of a group, which may be a sum.
+    /// Returns the number in a column of a group, as a sum over basic groups.
     pub fn cell(&self, group: usize, column: usize) -> u32 {
         let mut sum: u32 = 0;
         if let Some(group) = self.subject.schema().groups.get(group) {
@@ -78,14 +78,14 @@ impl Counts {
         sum
     }
 
-    /// Returns how many sockets or connections a group has.
+    /// Returns the number of sockets or connections in a group.
     pub fn total(&self, group: usize) -> u32 {
         let columns = self.subject.schema().total_columns.clone();
         columns.fold(0, |sum, column| sum.saturating_add(self.cell(group, column)))
     }
 
-    /// Returns a figure of the table of tracked connections, or 0 if none is
-    /// known.
+    /// Returns a figure of the table of tracked connections, or 0 if the fill
+    /// of the table is unknown.
     pub fn figure(&self, figure: TableFigure) -> u32 {
         let Some(TableFill { entries, limit }) = self.table_fill else { return 0 };
         match figure {
@@ -110,7 +110,7 @@ impl Counts {
     }
 }
 
-/// Returns the index of the counter of a basic group's column.
+/// Returns the index of the counter of a column in a basic group.
 fn index_of(group: usize, column: usize) -> usize {
     group * Schema::MOST_COLUMNS + column
 }

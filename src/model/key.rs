@@ -4,19 +4,19 @@ use super::connection::TableFigure;
 use super::schema::{Group, Schema, Subject};
 use crate::bytes::split::split_once;
 
-/// Names one number of a report.
+/// The name of one number of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Key {
-    /// `GROUP`: all of a group, by its index in the schema.
+    /// `GROUP`: the total of a group.
     Total {
-        /// The group's index.
+        /// The index of the group in the schema.
         group: u8,
     },
-    /// `GROUP.COLUMN`: one column of a group, by their indexes in the schema.
+    /// `GROUP.COLUMN`: one column of a group.
     Cell {
-        /// The group's index.
+        /// The index of the group in the schema.
         group: u8,
-        /// The column's index.
+        /// The index of the column in the schema.
         column: u8,
     },
     /// `table.FIGURE`: a figure of the table of tracked connections.
@@ -24,12 +24,12 @@ pub enum Key {
 }
 
 impl Key {
-    /// How many keys there are of sockets.
+    /// The number of keys for sockets.
     pub const SOCKET_KEYS: usize =
         Schema::SOCKETS.groups.len() * (Schema::SOCKETS.column_count + 1);
 
-    /// Parses `GROUP.COLUMN`, `GROUP`, or of tracked connections
-    /// `table.FIGURE`.
+    /// Parses `GROUP.COLUMN` or `GROUP`, or `table.FIGURE` if the subject is
+    /// tracked connections. Returns nothing if `name` is no key of the subject.
     pub fn parse(subject: Subject, name: &[u8]) -> Option<Key> {
         let (group, column) = split_once(name, b'.');
         if group == Group::TABLE.name.as_bytes() && subject == Subject::Connections {

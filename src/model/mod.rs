@@ -1,5 +1,5 @@
-//! Sockets and connections, how a report divides them, and their counters. No
-//! module here knows a file, a message or a format.
+//! Sockets and connections, the groups and columns of a report, and the
+//! counters. No module here depends on a file, a message or a format.
 
 pub mod socket;
 pub mod connection;

@@ -2,31 +2,31 @@
 
 use heapless::Vec;
 
-/// A port as four hexadecimal digits, which are ASCII or the digits' values.
-/// Its number is computed only when somebody asks for it, because most runs
-/// have no filter for ports.
+/// A port as four hexadecimal digits. Each digit is an ASCII character or a
+/// value from 0 to 15. Only [`number`](Port::number) computes the number of the
+/// port, because most runs have no filter for ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Port([u8; 4]);
 
 impl Port {
-    /// The port of a protocol without ports. Its [number](Port::number) is
-    /// above all ports.
+    /// The port of a protocol without ports. The [number](Port::number) of this
+    /// port is above 65535.
     pub const NONE: Port = Port([0xff; 4]);
 
-    /// Takes hexadecimal digits: `0` to `9` and `A` to `F`.
+    /// Makes a port from ASCII digits: `0` to `9` and `A` to `F`.
     pub fn from_digits(digits: [u8; 4]) -> Port {
         Port(digits)
     }
 
-    /// Takes a port in network byte order.
+    /// Makes a port from two bytes in network byte order.
     pub fn from_network_order([high, low]: [u8; 2]) -> Port {
         Port([high >> 4, high & 0xf, low >> 4, low & 0xf])
     }
 
-    /// Returns the number, 0 to 65535.
+    /// Returns the number: 0 to 65535, or above 65535 for [`NONE`](Port::NONE).
     pub fn number(self) -> u32 {
-        // The low four bits of a letter are its value less 9, and only a letter
-        // has the bit 0x40.
+        // The low four bits of a letter are the value of the letter minus 9.
+        // Among the digits of a real port, only letters have the bit 0x40.
         self.0
             .iter()
             .fold(0, |number, &digit| number << 4 | u32::from((digit & 0xf) + (digit >> 6) * 9))
@@ -36,7 +36,7 @@ impl Port {
 /// The ports that a filter lets pass. An empty list lets every port pass.
 pub type PortList = Vec<u16, 16>;
 
-/// Returns whether a list lets a port pass.
+/// Returns whether `ports` lets a port pass.
 pub fn contains_port(ports: &PortList, port: Port) -> bool {
     ports.is_empty() || ports.iter().any(|&listed| u32::from(listed) == port.number())
 }

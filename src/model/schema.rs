@@ -1,5 +1,4 @@
-//! How a report divides what it counts: into groups, with the same columns in
-//! each.
+//! The schema of a report: the groups, and the columns that every group has.
 
 use core::ops::Range;
 
@@ -7,19 +6,19 @@ use super::connection::{ConnectionGroup, ConnectionState, ConnectionStatus};
 use super::socket::{SocketTable, State};
 use crate::bytes::name_list::NameList;
 
-/// What a run counts.
+/// The things that a run of the program counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Subject {
     /// The sockets of a network namespace.
     #[default]
     Sockets,
-    /// The connections that the kernel tracks in a network namespace
-    /// (conntrack).
+    /// The connections that conntrack, a part of the kernel, tracks in a
+    /// network namespace.
     Connections,
 }
 
 impl Subject {
-    /// Returns how a report divides the subject.
+    /// Returns the groups and columns of a report about the subject.
     pub fn schema(self) -> &'static Schema {
         match self {
             Subject::Sockets => &Schema::SOCKETS,
@@ -28,46 +27,48 @@ impl Subject {
     }
 }
 
-/// The groups and columns of a report. Both have an index, which is their
-/// position in the report.
+/// The groups and columns of a report. The index of a group or a column is its
+/// position in the schema.
 ///
-/// A group is basic, with counters of its own, or sums basic groups. A column
-/// is a state or a status.
+/// A basic group has its own counters. Every other group is the sum of several
+/// basic groups. Every column is a state or a status.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Schema {
-    /// All groups, first the basic ones.
+    /// All groups. The basic groups come first.
     pub groups: &'static [Group],
-    /// How many of the groups are basic.
+    /// The number of basic groups.
     basic_groups: usize,
-    /// The names of the first columns.
+    /// The names of the states, which are the first columns.
     pub states: NameList,
-    /// How many states there are.
+    /// The number of states.
     pub state_count: usize,
-    /// The names of the other columns.
+    /// The names of the statuses, which are the other columns.
     pub statuses: NameList,
-    /// The columns that add up to a group's total. Every connection is counted
-    /// in one of them.
+    /// The columns whose sum is the total of a group. Every socket or
+    /// connection counts in exactly one of these columns.
     pub total_columns: Range<usize>,
-    /// How many columns there are.
+    /// The number of columns.
     pub column_count: usize,
 }
 
 /// A group of the report.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Group {
-    /// The name, which ends in the version of IP if the group is basic.
+    /// The name of the group. Only the name of a basic group ends in the
+    /// version of IP.
     pub name: &'static str,
-    /// The basic groups whose sum it is. A basic group is the sum of itself.
+    /// The indexes of the basic groups whose sum is this group. For a basic
+    /// group, the range contains only the group's own index.
     pub sums: Range<usize>,
 }
 
 impl Group {
-    /// The table of tracked connections as a whole, which is no part of the
-    /// schema, but has keys as groups have.
+    /// The table of tracked connections as a whole. The schema does not contain
+    /// this group, but keys may name this group.
     pub const TABLE: Group = group("table", 0..0);
 
-    /// Splits the name of a basic group into the protocol and the version of
-    /// IP.
+    /// Splits the name of a group into the protocol and the version of IP. The
+    /// version is empty if the group is not basic.
     pub fn protocol_and_ip(&self) -> (&'static [u8], &'static [u8]) {
         match self.name.as_bytes() {
             name @ [protocol @ .., b'4' | b'6'] => {
@@ -83,7 +84,7 @@ const fn group(name: &'static str, sums: Range<usize>) -> Group {
 }
 
 impl Schema {
-    /// Sockets by [`SocketTable`] and [`State`].
+    /// The schema of sockets, by [`SocketTable`] and [`State`].
     pub const SOCKETS: Schema = Schema {
         groups: &[
             group("tcp4", 0..1),
@@ -102,8 +103,8 @@ impl Schema {
         column_count: State::COUNT,
     };
 
-    /// Tracked connections by [`ConnectionGroup`], [`ConnectionState`] and
-    /// [`ConnectionStatus`].
+    /// The schema of tracked connections, by [`ConnectionGroup`],
+    /// [`ConnectionState`] and [`ConnectionStatus`].
     pub const CONNECTIONS: Schema = Schema {
         groups: &[
             group("tcp4", 0..1),
@@ -125,8 +126,9 @@ impl Schema {
         column_count: ConnectionState::COUNT + ConnectionStatus::COUNT,
     };
 
-    /// The most basic groups and the most columns that a subject has.
+    /// The largest number of basic groups that a subject has.
     pub(super) const MOST_GROUPS: usize = Schema::CONNECTIONS.basic_groups;
+    /// The largest number of columns that a subject has.
     pub(super) const MOST_COLUMNS: usize = Schema::CONNECTIONS.column_count;
 
     /// Returns the indexes of all groups.
@@ -162,12 +164,12 @@ impl Schema {
         }
     }
 
-    /// Returns the index of the group with this name.
+    /// Returns the index of the group with this name, if the group exists.
     pub fn group_position(&self, name: &[u8]) -> Option<usize> {
         self.groups.iter().position(|group| group.name.as_bytes() == name)
     }
 
-    /// Returns the index of the column with this name.
+    /// Returns the index of the column with this name, if the column exists.
     pub fn column_position(&self, name: &[u8]) -> Option<usize> {
         let status = || Some(self.state_count + self.statuses.position(name)?);
         self.states.position(name).or_else(status)

@@ -1,14 +1,14 @@
-//! Sockets, as the kernel describes them.
+//! Sockets that the kernel lists.
 
 use super::port::Port;
 use crate::bytes::name_list::named_enum;
 
 named_enum! {
-    /// The state of a socket, in the order of the report, which is the order of
-    /// the Python script that the program replaces.
+    /// The state of a socket. The variants are in the order of the report,
+    /// which is the order of the Python script that the program replaces.
     ///
-    /// A UDP socket is [`Established`](State::Established) if it is connected,
-    /// else [`Close`](State::Close).
+    /// A connected UDP socket is [`Established`](State::Established). Any other
+    /// UDP socket is [`Close`](State::Close).
     pub enum State {
         FinWait1 = "FIN_WAIT1",
         Established = "ESTABLISHED",
@@ -21,15 +21,16 @@ named_enum! {
         Closing = "CLOSING",
         CloseWait = "CLOSE_WAIT",
         LastAck = "LAST_ACK",
-        /// Every number that the kernel does not show, such as 0. NEW_SYN_RECV
-        /// (12) appears as SYN_RECV, and procfs does not list BOUND_INACTIVE
-        /// sockets (13).
+        /// Any state number that the kernel does not show, such as 0. The
+        /// kernel shows NEW_SYN_RECV, 12, as SYN_RECV. procfs does not list
+        /// sockets in BOUND_INACTIVE, 13.
         Unknown = "UNKNOWN",
     }
 }
 
 impl State {
-    /// The state with each number, from 0 on (include/net/tcp_states.h).
+    /// The states. The index of a state is its number in
+    /// include/net/tcp_states.h.
     pub const BY_NUMBER: [State; State::COUNT] = [
         State::Unknown,
         State::Established,
@@ -45,14 +46,15 @@ impl State {
         State::Closing,
     ];
 
-    /// Returns the state with this number of the kernel's.
+    /// Returns the state with this number in the kernel, or
+    /// [`Unknown`](State::Unknown) for any other number.
     pub fn from_number(number: u8) -> State {
         State::BY_NUMBER.get(usize::from(number)).copied().unwrap_or(State::Unknown)
     }
 }
 
-/// The address family of a table's sockets. An IPv6 table has IPv4-mapped
-/// sockets too.
+/// The address family of a table's sockets. An IPv6 table also contains sockets
+/// with IPv4-mapped addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
     /// IPv4
@@ -62,8 +64,8 @@ pub enum Family {
 }
 
 named_enum! {
-    /// A table of sockets, and the group of the report that counts them, in the
-    /// order of the report.
+    /// A table of sockets, and the basic group of the report that counts the
+    /// sockets. The variants are in the order of the report.
     pub enum SocketTable {
         Tcp4 = "tcp4",
         Tcp6 = "tcp6",
@@ -88,14 +90,14 @@ impl SocketTable {
     }
 }
 
-/// A socket, as far as anybody asks for it.
+/// The properties of a socket that the program uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Socket {
-    /// The state, for UDP too.
+    /// The state. A UDP socket also has a state.
     pub state: State,
-    /// Whether the remote address is all zeros, as of a listening or
-    /// unconnected socket. The kernel prints addresses in the byte order of the
-    /// machine, which makes no difference to zeros.
+    /// Whether all bytes of the remote address are zero. Listening and
+    /// unconnected sockets have such an address. procfs prints addresses in the
+    /// byte order of the machine, but zeros are the same in every byte order.
     pub has_no_remote: bool,
     /// The local port.
     pub local_port: Port,

@@ -5,31 +5,35 @@ use core::slice::from_ref;
 
 use ufmt::{uWrite, uwrite};
 
-/// The longest value that a message shows whole. Nearly every path is shorter.
+/// The most bytes of a value that a message shows. Nearly every path is
+/// shorter.
 pub const LONGEST_VALUE: usize = 1024;
 
-/// The most bytes that one escaped byte takes.
+/// The number of bytes in the escape of one byte.
 pub const LONGEST_ESCAPE: usize = "\\xff".len();
 
-/// A text in memory that its owner provides.
+/// A text in memory that the caller provides.
 ///
-/// Appending never fails. A caller asks once, when the text is composed,
-/// whether all of it fitted.
+/// No append returns an error. After the last append, the caller asks once
+/// whether the whole text fitted.
 #[derive(Debug)]
 pub struct TextBuffer<'a> {
     bytes: &'a mut [u8],
-    /// INVARIANT: at most the number of `bytes`.
+    /// The number of bytes in the text.
+    ///
+    /// INVARIANT: `length` is at most the length of `bytes`.
     length: usize,
     is_truncated: bool,
 }
 
 impl<'a> TextBuffer<'a> {
-    /// Makes an empty text that can become as long as `bytes`.
+    /// Makes an empty text that can grow to the length of `bytes`.
     pub fn new(bytes: &'a mut [u8]) -> TextBuffer<'a> {
         TextBuffer { bytes, length: 0, is_truncated: false }
     }
 
-    /// Appends all of these bytes, or none if they do not fit.
+    /// Appends all of `bytes`. If the bytes do not fit, appends none and marks
+    /// the text as truncated.
     pub fn push(&mut self, bytes: &[u8]) {
         let end = self.length.saturating_add(bytes.len());
         match self.bytes.get_mut(self.length..end) {
@@ -46,13 +50,13 @@ impl<'a> TextBuffer<'a> {
         let Ok(()) = uwrite!(self, "{}", number);
     }
 
-    /// Appends a value that may come from outside, so that it can do nothing to
-    /// a terminal or a monitor.
+    /// Appends a value that may come from outside the program. Escapes protect
+    /// a terminal or a monitor from the value.
     ///
-    /// Printable ASCII stays as it is. All other bytes become an escape such as
-    /// `\x1b`, and so do the backslash, the quote, and the bar that begins a
-    /// plugin's performance data. Three dots replace the end of a value longer
-    /// than [`LONGEST_VALUE`].
+    /// Printable ASCII stays unchanged, except the backslash, the double quote,
+    /// and the bar that begins the performance data of a plugin. These three
+    /// characters and all other bytes become an escape such as `\x1b`. Three
+    /// dots replace the end of a value longer than [`LONGEST_VALUE`].
     pub fn push_escaped(&mut self, value: &[u8]) {
         let (shown, rest) = value.split_at_checked(LONGEST_VALUE).unwrap_or((value, b""));
         for &byte in shown {
@@ -72,18 +76,18 @@ impl<'a> TextBuffer<'a> {
         self.push(&[b'\\', b'x', digit(byte >> 4), digit(byte & 0xf)]);
     }
 
-    /// Empties the text.
+    /// Removes all bytes from the text.
     pub fn clear(&mut self) {
         self.length = 0;
         self.is_truncated = false;
     }
 
-    /// Returns the text if all of it fitted.
+    /// Returns the text, or nothing if the text is truncated.
     pub fn complete(&self) -> Option<&[u8]> {
         (!self.is_truncated).then_some(self.fitted())
     }
 
-    /// Returns what fitted of the text.
+    /// Returns the parts of the text that fitted.
     pub fn fitted(&self) -> &[u8] {
         self.bytes.get(..self.length).unwrap_or_default()
     }

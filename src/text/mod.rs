@@ -1,5 +1,5 @@
-//! Text on its way out of the program. All of it is composed before its first
-//! byte is written.
+//! Text that the program writes. The program composes a whole text before it
+//! writes the first byte.
 
 pub mod buffer;
 pub mod template;

@@ -1,7 +1,8 @@
-//! Templates: text with named places, such as `"<group>": <count>`.
+//! Templates: text with placeholders, such as `"<group>": <count>`.
 //!
-//! The compiler turns each name into a byte, so that filling in a template
-//! compares no names. A name that does not exist does not compile.
+//! The compiler replaces each placeholder with one byte, so the program
+//! compares no names when it fills in a template. A template with an unknown
+//! name does not compile.
 
 use core::slice::from_ref;
 
@@ -10,18 +11,21 @@ use crate::bytes::name_list::named_enum;
 use crate::bytes::split::split_once;
 
 named_enum! {
-    /// A named place in a template, which writes it between `<` and `>`.
+    /// A name in a template. The value replaces the name when the program fills
+    /// in the template. A template writes the name between `<` and `>`.
     pub enum Placeholder {
         /// A word of the command line.
         Argument = "argument",
-        /// A state, a status or a figure in uppercase, as the kernel has it.
+        /// The name of a state or a status in uppercase, or the name of a
+        /// figure.
         Column = "COLUMN",
-        /// The same in lowercase.
+        /// The name of a state, a status or a figure in lowercase.
         LowercaseColumn = "column",
-        /// The names of the states of tracked connections, in two lines.
+        /// The first line of the names of the states of tracked connections.
         ConntrackStates = "conntrack-states",
+        /// The second line of the names of the states of tracked connections.
         MoreConntrackStates = "more-conntrack-states",
-        /// The names of the statuses.
+        /// The names of the statuses of tracked connections.
         ConntrackStatuses = "conntrack-statuses",
         /// A number of sockets or connections.
         Count = "count",
@@ -31,14 +35,15 @@ named_enum! {
         Group = "group",
         /// The name of the host.
         Host = "host",
-        /// Seconds from one report to the next.
+        /// The number of seconds from one report to the next.
         Interval = "interval",
-        /// The version of IP.
+        /// The version of IP: 4 or 6.
         Ip = "ip",
         /// The name of a protocol.
         Protocol = "protocol",
-        /// The names of the states of sockets, in two lines.
+        /// The first line of the names of the states of sockets.
         SocketStates = "socket-states",
+        /// The second line of the names of the states of sockets.
         MoreSocketStates = "more-socket-states",
         /// The names of the figures of the table of tracked connections.
         TableFigures = "table-figures",
@@ -48,23 +53,25 @@ named_enum! {
 /// The value of a placeholder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Value<'a> {
-    /// Bytes, which are escaped.
+    /// Bytes that [`TextBuffer::fill`] escapes.
     Text(&'a [u8]),
-    /// The same, with each uppercase letter as a lowercase one.
+    /// Bytes that [`TextBuffer::fill`] escapes, after a change of each
+    /// uppercase letter to lowercase.
     Lowercase(&'a [u8]),
-    /// A number, in decimal digits.
+    /// A number that [`TextBuffer::fill`] writes in decimal digits.
     Number(u32),
 }
 
-/// The subject of a template.
+/// A source of values for the placeholders of a template.
 pub trait Values {
-    /// Returns the value of a placeholder. A placeholder that says nothing
-    /// about this is empty.
+    /// Returns the value of a placeholder. If the source has no value for the
+    /// placeholder, the returned text is empty.
     fn value(&self, placeholder: Placeholder) -> Value<'_>;
 }
 
-/// A template whose names are bytes: the index of the [`Placeholder`] with the
-/// highest bit set. All other bytes are ASCII.
+/// A template in which one byte replaces each placeholder. This byte is the
+/// index of the [`Placeholder`], with the highest bit set. All other bytes are
+/// ASCII.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Template(pub &'static [u8]);
 
@@ -80,7 +87,8 @@ macro_rules! template {
 }
 pub use template;
 
-/// Returns the bytes of a [`Template`], and how many there are.
+/// Returns the bytes of a [`Template`] with zeros after them, and the number of
+/// bytes before these zeros.
 #[expect(clippy::panic, reason = "only the compiler runs it")]
 pub const fn encode<const LENGTH: usize>(template: &str) -> ([u8; LENGTH], usize) {
     let mut bytes = [0; LENGTH];
@@ -107,7 +115,7 @@ pub const fn encode<const LENGTH: usize>(template: &str) -> ([u8; LENGTH], usize
 const PLACEHOLDER: u8 = 0x80;
 
 impl TextBuffer<'_> {
-    /// Appends a template with these values in its named places.
+    /// Appends a template in which a value replaces each placeholder.
     pub fn fill(&mut self, template: Template, values: &dyn Values) {
         for byte in template.0 {
             let index = usize::from(byte & !PLACEHOLDER);
