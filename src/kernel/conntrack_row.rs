@@ -206,7 +206,8 @@ enum Label {
 struct Spelling {
     first: [u8; 8],
     last: [u8; 4],
-    length: u8,
+    /// The length modulo 65536. The program reads into shorter buffers.
+    length: u16,
 }
 
 /// A word that the kernel prints, and the meaning of the word.
@@ -237,7 +238,7 @@ impl Spelling {
         };
         match (from_start.first_chunk(), to_end.last_chunk()) {
             (Some(first), Some(last)) => {
-                Some(Spelling { first: *first, last: *last, length: (end - start) as u8 })
+                Some(Spelling { first: *first, last: *last, length: (end - start) as u16 })
             }
             _ => None,
         }

@@ -284,6 +284,10 @@ fn a_word_is_known_only_if_all_of_it_is() {
         assert_eq!(flows(word), [flow("tcp4", "CLOSE", "REPLIED")], "{word}");
     }
     assert_eq!(flows("[ASSURED]"), [flow("tcp4", "CLOSE", "ASSURED")]);
+    // The same length, if it were told by a byte.
+    let long = format!("[ASSURED{}SURED]", "_".repeat(251));
+    assert_eq!(long.len(), 9 + 256);
+    assert_eq!(flows(&long), [flow("tcp4", "CLOSE", "REPLIED")]);
     let state = |word: &str| line(&format!("ipv4     2 tcp      6 9 {word} {TUPLE} {REPLY} use=1"));
     for word in ["ESTABLISXED", "ESTABLISHEDSHED", "SYN_SEXT", "SYN_SENT22", "TIME_WAXT"] {
         assert_eq!(state(word).unwrap(), [flow("tcp4", "UNKNOWN", "REPLIED")], "{word}");

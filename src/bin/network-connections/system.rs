@@ -371,15 +371,13 @@ pub fn reset_signal(signal: c_int) {
 /// Blocks these signals and no others, and opens a descriptor to
 /// [receive](receive_signal) them.
 pub fn block_signals(signals: &[c_int]) -> Result<Fd, Errno> {
-    let mut set = MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: the pointer is to writable memory for a sigset_t.
-    unsafe { libc::sigemptyset(set.as_mut_ptr()) };
-    // SAFETY: sigemptyset has initialised the set.
-    let set = unsafe { set.assume_init_mut() };
+    // All zeros are the empty set.
+    let mut set = MaybeUninit::<libc::sigset_t>::zeroed();
     for &signal in signals {
         // SAFETY: the set is initialised.
-        unsafe { libc::sigaddset(set, signal) };
+        unsafe { libc::sigaddset(set.as_mut_ptr(), signal) };
     }
+    let set = set.as_ptr();
     // SAFETY: the set is initialised, and the C library stores nothing at a
     // null pointer.
     retry(|| unsafe { libc::sigprocmask(libc::SIG_SETMASK, set, ptr::null_mut()) } as isize)?;
