@@ -3,13 +3,13 @@
 //!
 //! The program in `src/bin/network-connections/` opens, reads and writes files
 //! and sockets. This library makes no system call, allocates nothing and cannot
-//! panic. The library is no API: its interface changes with the program, and
-//! only the program, its tests and its fuzzer use the library.
+//! panic. The library is not a public API: its interface changes with the
+//! program, and only the program, its tests and its fuzzer use the library.
 //!
 //! Data flows from [`cli`] through [`kernel`] and [`model`] to [`output`]:
 //!
 //! 1. [`cli`] parses the command line into a [request](cli::request): what to
-//!    count, how to show the counts, and where.
+//!    count, how to show the counts, and where to write the output.
 //! 2. [`kernel`] parses the data of the kernel: a [table](kernel::table_reader)
 //!    of [sockets](kernel::socket_row) or of [tracked
 //!    connections](kernel::conntrack_row) in procfs, or a
@@ -23,7 +23,7 @@
 //! 5. After an error, [`cli`] composes a message: a [usage
 //!    error](cli::usage_error) or a [failure](cli::failure).
 //!
-//! The folders [`text`] and [`bytes`] serve all others: `text` fills in
+//! The folders [`text`] and [`bytes`] serve all other folders: `text` fills in
 //! templates, and `bytes` has tools for byte strings.
 //!
 //! The folders are the floors of a house, from bottom to top: `bytes`, `text`,
@@ -32,12 +32,12 @@
 //! imports the other.
 //!
 //! A new target needs no change in this library: `.cargo/config.toml` defines
-//! the targets, and only [`bytes::swar`] asks for the byte order.
+//! the targets, and only [`bytes::swar`] has code for each byte order.
 //!
 //! The words that the code uses:
 //!
-//! - A *socket* is an end of a connection on this system. A *connection* is a
-//!   connection that the kernel tracks with conntrack.
+//! - A *socket* is a TCP or UDP endpoint on this system. The word *connection*
+//!   means only a connection that the kernel tracks with conntrack.
 //! - A *table* is a file in procfs with a *row* for each socket or connection.
 //! - A *group* is a part of the report, such as `tcp4`. A *column* is a state
 //!   or a status, and every group has one number in each column. A *key* names

@@ -1,8 +1,8 @@
 //! Decimal numbers in a command line or in procfs.
 
-/// Parses decimal digits. Returns nothing if `digits` is empty or has any other
-/// byte. A number above [`i32::MAX`] becomes [`i32::MAX`]. The program needs no
-/// larger number of connections, ports or seconds.
+/// Parses decimal digits. Returns nothing if `digits` is empty or contains a
+/// byte that is not a digit. A number above [`i32::MAX`] becomes [`i32::MAX`].
+/// The program needs no larger number of connections, ports or seconds.
 pub fn parse_decimal(digits: &[u8]) -> Option<i32> {
     let mut number: i32 = 0;
     for digit in digits {
@@ -12,8 +12,8 @@ pub fn parse_decimal(digits: &[u8]) -> Option<i32> {
     (!digits.is_empty()).then_some(number)
 }
 
-/// Parses decimal digits after an optional minus sign. [`parse_decimal`] parses
-/// the digits.
+/// Parses an optional minus sign and decimal digits. [`parse_decimal`] parses
+/// the digits, so the result is from -[`i32::MAX`] to [`i32::MAX`].
 pub fn parse_integer(text: &[u8]) -> Option<i32> {
     match text {
         [b'-', digits @ ..] => Some(-parse_decimal(digits)?),

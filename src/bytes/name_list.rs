@@ -10,13 +10,14 @@ use super::split::{nth_field, split_once};
 pub struct NameList(pub &'static str);
 
 impl NameList {
-    /// Returns the name with this index, or an empty name after the last name.
+    /// Returns the name with this index, or an empty name if the index is past
+    /// the last name.
     pub const fn get(self, index: usize) -> &'static [u8] {
         nth_field(self.0.as_bytes(), b' ', index)
     }
 
     /// Returns the index of a name, or nothing if the list does not have the
-    /// name. No name is empty.
+    /// name. An empty `name` is never in the list.
     pub const fn position(self, name: &[u8]) -> Option<usize> {
         let mut rest = Some(self.0.as_bytes());
         let mut index = 0;

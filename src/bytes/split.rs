@@ -14,8 +14,8 @@ pub const fn split_once(text: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
     (text, None)
 }
 
-/// Returns the field with this index, or an empty field after the last field.
-/// The first field has the index 0.
+/// Returns the field with this index, or an empty field if the index is past
+/// the last field. The first field has the index 0.
 pub const fn nth_field(text: &[u8], separator: u8, index: usize) -> &[u8] {
     let mut rest = text;
     let mut skipped = 0;

@@ -32,14 +32,15 @@ impl Argument<'_> {
 /// The arguments of a command line, without the program's name.
 ///
 /// Options and paths come in any order, and the word `--` ends the options. A
-/// word of one dash and letters is a series of short options. A short option
-/// that takes a value takes the rest of its word, and a long option takes the
-/// text after the equals sign. If the word has no such text, the option takes
-/// the next word.
+/// word of one dash and letters is a series of short options. The value of a
+/// short option is the rest of the word, or the next word if the rest is empty.
+/// The value of a long option is the text after the equals sign, or the next
+/// word if the word has no equals sign.
 #[derive(Clone, Debug)]
 pub struct Arguments<'a, Words> {
     words: Words,
-    /// The short options that remain of a word, without a dash.
+    /// The short options of the current word that the iterator has not returned
+    /// yet, without a dash. Empty if no short option remains.
     letters: &'a [u8],
     have_options_ended: bool,
 }

@@ -14,8 +14,9 @@ pub enum Audience {
 }
 
 impl Audience {
-    /// Returns the exit status of a run that measured nothing: `for_person` for
-    /// a person, and [`Status::Unknown`] for a monitor.
+    /// Returns the exit status of a run that failed, or that printed the help
+    /// or the version: `for_person` for a person, and [`Status::Unknown`] for a
+    /// monitor.
     pub fn exit_status(self, for_person: u8) -> u8 {
         match self {
             Audience::Person => for_person,

@@ -21,11 +21,12 @@ pub struct Failure {
 /// A file, or another service of the kernel, that a run uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resource {
-    /// A file in the procfs directory of the command line.
+    /// A file in the directory [`Plan::procfs`].
     ProcFile(ProcFile),
-    /// A file in `/proc`, for a procfs directory that lacks this file.
+    /// A file in `/proc` that the program reads instead of the same file in the
+    /// directory [`Plan::procfs`].
     OwnProcFile(ProcFile),
-    /// The dumps of sockets by sock_diag.
+    /// The socket dumps of sock_diag(7).
     SockDiag,
     /// The timer of `--interval`.
     IntervalTimer,
@@ -42,8 +43,8 @@ named_enum! {
     pub enum Suffix {
         Tmp = ".tmp",
         /// The suffix if the `--output` path ends in `.tmp`. A program that
-        /// looks for names with `.tmp` at the end must not find the temporary
-        /// file.
+        /// finds the `--output` file by the pattern `*.tmp` must not find the
+        /// temporary file.
         New = ".new",
     }
 }
@@ -66,8 +67,9 @@ pub enum Reason {
     NoConntrack,
 }
 
-/// The greatest length of a message, in bytes: the words of the message, and a
-/// path and the head of a malformed line with every byte escaped.
+/// The greatest length of a message, in bytes. The longest message consists of
+/// words, a path, and the head of a malformed line. Every byte of the path and
+/// of the head is escaped.
 pub const LONGEST_MESSAGE: usize = {
     const WORDS: usize = 256;
     WORDS + LONGEST_ESCAPE * (LONGEST_VALUE + HEAD_LENGTH)

@@ -10,9 +10,11 @@ use crate::text::template::{Placeholder, Template, Value, Values, template};
 
 /// Declares the options, and their lines of the help, in one table.
 ///
-/// A line also defines the syntax of its option:
+/// A line also defines the syntax of the option. The parts of a line are, in
+/// this order:
 ///
-/// - the short name, or four spaces if the option has none,
+/// - the short name, a comma and a space, or four spaces if the option has no
+///   short name,
 /// - the long name,
 /// - one space and the name of the value, if the option takes a value,
 /// - at least two spaces and the explanation, if the line has one.
@@ -56,13 +58,14 @@ struct Syntax {
     letter: u8,
     /// The long name without its first dash.
     long: &'static [u8],
-    /// The text of the help line after the long name and one space.
+    /// The text of the help line after the long name and one space, or nothing
+    /// if the line ends after the long name.
     after: Option<&'static [u8]>,
 }
 
 impl OptionName {
-    /// Returns the option with this name: a letter, or a long name without its
-    /// first dash.
+    /// Returns the option with this name, or nothing if no option has the name.
+    /// `name` is a letter, or a long name without its first dash.
     pub fn find(name: &[u8]) -> Option<OptionName> {
         OPTIONS.iter().copied().find(|option| {
             let Syntax { letter, long, .. } = option.syntax();

@@ -32,32 +32,32 @@ pub enum Request {
 /// All settings of a run that counts.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Plan<'q, 'a> {
-    /// The sockets or the tracked connections.
+    /// Whether the run counts sockets or tracked connections.
     pub subject: Subject,
-    /// Which sockets or connections count.
+    /// The filter that selects the sockets or connections to count.
     pub filter: Filter,
-    /// The interface to ask.
+    /// The kernel interface that the program reads.
     pub source: Source,
-    /// The path of the procfs directory. It is never empty.
+    /// The path of the procfs directory. The path is never empty.
     pub procfs: &'a [u8],
     /// The way to show the counts.
     pub presentation: Presentation,
     /// The queries that [`Presentation::Query`] and [`Presentation::Check`]
-    /// show.
+    /// show. Empty for [`Presentation::Report`].
     pub queries: &'q mut Queries<'a>,
-    /// The path of the file to write instead of standard output. It is never
-    /// empty.
+    /// The path of the file to write instead of standard output. The path is
+    /// never empty.
     pub output: Option<&'a [u8]>,
     /// The seconds from one report to the next, 1 to [`LONGEST_INTERVAL`], in
-    /// digits.
+    /// digits. Without an interval, the run ends after one report.
     pub interval: Option<&'a [u8]>,
 }
 
-/// The longest interval: a day.
+/// The longest interval, in seconds: a day.
 pub const LONGEST_INTERVAL: i32 = 86400;
 
 named_enum! {
-    /// The interface to ask.
+    /// The kernel interface that the program reads.
     pub enum Source {
         /// The tables in procfs.
         Proc = "proc",
@@ -75,7 +75,8 @@ pub enum Presentation {
     Report(&'static Format),
     /// Single numbers.
     Query,
-    /// Single numbers, compared with ranges as by a monitoring plugin.
+    /// Single numbers, compared with alert ranges, in the line of a monitoring
+    /// plugin.
     Check,
 }
 
@@ -96,7 +97,8 @@ impl<'q, 'a> Plan<'q, 'a> {
         }
     }
 
-    /// Returns the seconds from one report to the next.
+    /// Returns the seconds from one report to the next, or nothing if the run
+    /// ends after one report.
     pub fn seconds(&self) -> Option<i32> {
         self.interval.and_then(parse_decimal)
     }
@@ -111,19 +113,22 @@ pub struct CommandLine<'a> {
     pub request: Result<Request, UsageError<'a>>,
 }
 
-/// Memory for the queries of a command line: one for each key of sockets.
+/// The queries of a command line. The capacity is the number of socket keys, so
+/// a command line can query every socket key once.
 pub type Queries<'a> = Vec<Query<'a>, { Key::SOCKET_KEYS }>;
 
 /// Parses a command line, without the name of the program, into a new plan.
 ///
-/// The first `--help`, `--version` or error is the result. Parsing goes on
-/// after it, because a later check makes the audience a monitor.
+/// The first `--help`, `--version` or error decides the result. The function
+/// still parses all later arguments, because a later `--warning` or
+/// `--critical` makes the audience a monitor.
 pub fn parse<'a>(
     words: impl Iterator<Item = &'a [u8]> + Clone,
     plan: &mut Plan<'_, 'a>,
 ) -> CommandLine<'a> {
     let arguments = Arguments::new(words);
-    // The subject decides which keys exist, and `--conntrack` may follow a key.
+    // The subject decides which keys exist. `--conntrack` may come after a key,
+    // so the function looks for `--conntrack` first.
     if arguments.clone().any(|argument| argument.is_option(OptionName::Conntrack)) {
         plan.subject = Subject::Connections;
     }
@@ -149,18 +154,18 @@ pub fn parse<'a>(
 struct Parser<'p, 'q, 'a> {
     plan: &'p mut Plan<'q, 'a>,
     audience: Audience,
-    /// The first request other than a count, or the first error.
+    /// The result of the first `--help`, `--version` or error.
     outcome: Option<Result<Request, UsageError<'a>>>,
     has_path: bool,
     format: Option<&'static Format>,
     has_queries: bool,
-    /// The first key that names no number. An error in any single argument
-    /// takes precedence.
+    /// The first key that names no number. The parser reports this key only if
+    /// no argument has another error.
     unknown_key: Option<&'a [u8]>,
 }
 
 impl<'a> Parser<'_, '_, 'a> {
-    /// Keeps the first outcome.
+    /// Sets the outcome unless an earlier argument did.
     fn set_outcome(&mut self, outcome: Result<Request, UsageError<'a>>) {
         if self.outcome.is_none() {
             self.outcome = Some(outcome);
@@ -242,7 +247,8 @@ impl<'a> Parser<'_, '_, 'a> {
         Ok(())
     }
 
-    /// Adds a query, or keeps the first unknown key.
+    /// Adds a query. If `name` is no key of the subject, the function adds no
+    /// query, and stores the first such name as the unknown key.
     fn add_query(
         &mut self,
         name: &'a [u8],
@@ -257,8 +263,9 @@ impl<'a> Parser<'_, '_, 'a> {
         self.plan.queries.push(query).or(Err(Problem::TooMany))
     }
 
-    /// Sets one range of the query for a key, and adds the query if it is
-    /// missing. A second range of the same severity replaces the first.
+    /// Parses `KEY=RANGE`, and sets the range of this severity in the query for
+    /// KEY. If no query for KEY exists, the function adds the query. A second
+    /// range of the same severity replaces the first.
     fn set_range(&mut self, severity: Severity, value: &'a [u8]) -> Result<(), Problem> {
         let (name, Some(text)) = split_once(value, b'=') else {
             return Err(Problem::InvalidThreshold);

@@ -44,7 +44,8 @@ problems! {
     /// The command line has two paths.
     SecondPath "more than one PATH: '<argument>'"
     /// PATH is empty, for example because a variable in a script is unset. An
-    /// empty PATH would mean the root directory.
+    /// empty PATH would mean the root directory, because the program appends
+    /// names such as `/net/tcp`.
     EmptyPath "PATH is empty"
     /// FILE is empty.
     EmptyFile "FILE is empty"
@@ -62,8 +63,8 @@ problems! {
     InvalidRange "invalid RANGE '<argument>' (expected [@][START:][END], whole numbers in order)"
     /// SECONDS is not a number, is 0, or is longer than a day.
     InvalidInterval "invalid SECONDS '<argument>' (expected a number from 1 to 86400)"
-    /// The command line has both PATH and `--source netlink`. sock_diag dumps
-    /// only the sockets of the program's own network namespace.
+    /// The command line has `--source netlink` and a PATH other than `/proc`.
+    /// sock_diag dumps only the sockets of the program's own network namespace.
     PathWithNetlink "--source netlink can't count in PATH '<argument>'"
     /// The command line has both `--conntrack` and `--source netlink`. The
     /// program reads tracked connections only from procfs.

@@ -8,11 +8,11 @@
 //! ```
 //!
 //! A row begins with the name and number of the address family and the name and
-//! number of the protocol, printed as "%-8s %u %-8s %u ". The remaining seconds
-//! follow, then the text of the protocol, then the tuples of both directions.
-//! For TCP, the text of the protocol is the state. The row of an offloaded
-//! connection has neither seconds nor a state. A status stands after a tuple.
-//! The parser skips unknown words.
+//! number of the protocol, printed as "%-8s %u %-8s %u ". The next words are
+//! the seconds until the connection expires, the protocol's own text, and a
+//! tuple of addresses and ports for each direction. For TCP, the protocol's own
+//! text is the state. The row of an offloaded connection has neither seconds
+//! nor a state. A status comes after a tuple. The parser skips unknown words.
 
 use core::num::NonZero;
 
@@ -67,8 +67,8 @@ fn original_port(row: &[u8], name: &[u8]) -> Port {
 /// Parses the row that begins at `start`. Returns the row and the index of the
 /// newline that ends the row. Returns nothing if no row begins at `start`.
 ///
-/// `bytes` must contain the newline and at least four words from the newline
-/// on. Otherwise the function may return nothing.
+/// `bytes` must contain the newline and at least four machine words from the
+/// newline on. Otherwise the function may return nothing.
 #[inline(always)]
 pub fn parse(bytes: &[u8], start: usize) -> Option<(ConntrackRow<'_>, usize)> {
     let (family_name, head) = bytes.get(start..)?.split_first_chunk()?;
@@ -86,8 +86,8 @@ pub fn parse(bytes: &[u8], start: usize) -> Option<(ConntrackRow<'_>, usize)> {
     if common_bits & LOWERCASE != LOWERCASE {
         return None;
     }
-    // Some protocols have the name "unknown". The number identifies every
-    // protocol.
+    // The parser compares the number of the protocol, because the kernel prints
+    // the name "unknown" for several protocols.
     let prefix = match family {
         Family::Inet => "ipv4     2 unknown ",
         Family::Inet6 => "ipv6     10 unknown ",
@@ -107,7 +107,8 @@ pub fn parse(bytes: &[u8], start: usize) -> Option<(ConntrackRow<'_>, usize)> {
 
     let mut state = ConnectionState::Unknown;
     let mut status = ConnectionStatus::Replied;
-    // If the row has a state, the tuples begin after the state.
+    // The first tuple begins at `tuples` or later. If the row has a state, the
+    // loop sets `tuples` to the index after the state.
     let mut tuples = index;
     index += 1;
     loop {
@@ -153,8 +154,8 @@ const LOWERCASE: u64 = u64::from_ne_bytes([0x20; 8]);
 fn find_uppercase_or_delimiter(bytes: &[u8], start: usize) -> Option<usize> {
     let bit = splat(0x20);
     let mut index = start;
-    // The first loop skips four words at a time, because most bytes of a row
-    // belong to addresses and numbers.
+    // The first loop skips four machine words at a time, because most bytes of
+    // a row belong to addresses and numbers.
     loop {
         let block: &[u8; 4 * WORD_SIZE] = bytes.get(index..)?.first_chunk()?;
         let (a, block) = block.split_first_chunk()?;
@@ -206,7 +207,8 @@ enum Label {
 struct Spelling {
     first: [u8; 8],
     last: [u8; 4],
-    /// The length modulo 65536. The program reads into shorter buffers.
+    /// The length modulo 65536. The program's buffer is shorter than 65536
+    /// bytes, so no two lengths have the same value here.
     length: u16,
 }
 
@@ -219,7 +221,7 @@ struct KnownWord {
 }
 
 impl KnownWord {
-    /// A word that no row contains.
+    /// The value of an unused slot: a word that no row contains.
     const NONE: KnownWord = KnownWord {
         spelling: Spelling { first: [0; 8], last: [0; 4], length: 0 },
         label: Label::Status(ConnectionStatus::Replied),
@@ -292,8 +294,9 @@ const fn known_words(factor: u32) -> Option<[KnownWord; SLOTS]> {
             Label::Status(ConnectionStatus::ALL[index - ConnectionState::COUNT])
         };
         index += 1;
-        // The kernel prints neither UNKNOWN nor REPLIED. A report uses both
-        // names for rows without a known word.
+        // The kernel prints neither UNKNOWN nor REPLIED. A TCP row without a
+        // known state counts as UNKNOWN, and a row without a known status
+        // counts as REPLIED.
         if let Label::State(ConnectionState::Unknown) | Label::Status(ConnectionStatus::Replied) =
             label
         {
@@ -311,7 +314,8 @@ const fn known_words(factor: u32) -> Option<[KnownWord; SLOTS]> {
 
 impl Label {
     /// Returns the word that the kernel prints for the label. The kernel prints
-    /// a state before a tuple, and a status in brackets.
+    /// ` src=` after a state, and the spelling of a short state contains the
+    /// start of this text. The kernel prints a status in brackets.
     #[expect(clippy::panic, reason = "only the compiler runs it")]
     const fn spelling(self) -> Spelling {
         let mut text = [0; 32];

@@ -5,14 +5,14 @@ use crate::bytes::split::nth_field;
 /// An error number. The numbers differ between architectures. [`libc`] defines
 /// the numbers of each architecture.
 ///
-/// The number has the type of a count of bytes, `usize`, because the result of
-/// a system call then fits two registers.
+/// The number has the type `usize`, like a count of bytes. So the result of a
+/// system call, a count or an error, fits in two registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Errno(pub usize);
 
 impl Errno {
     /// A signal interrupted the system call. The program repeats every
-    /// interrupted call except `close`.
+    /// interrupted call except `close` and `poll`.
     pub const INTR: Errno = Errno(libc::EINTR as usize);
     /// No process reads the output any more.
     pub const PIPE: Errno = Errno(libc::EPIPE as usize);
@@ -56,8 +56,8 @@ errnos! {
     ISDIR EISDIR "Is a directory"
     INVAL EINVAL "Invalid argument"
     MFILE EMFILE "Too many open files"
-    // A file reached the size limit, and the program ignores SIGXFSZ. Otherwise
-    // this signal ends the program.
+    // A file reached the size limit, and the process ignores SIGXFSZ. In a
+    // process that does not ignore SIGXFSZ, the signal ends the program.
     FBIG EFBIG "File too large"
     NOSPC ENOSPC "No space left on device"
     ROFS EROFS "Read-only file system"

@@ -5,7 +5,7 @@
 pub struct FilePath<'a> {
     /// A directory, or the path of a file.
     pub directory: &'a [u8],
-    /// The bytes after `directory`: a path that begins with a slash, a suffix,
-    /// or nothing.
+    /// The bytes after `directory`: a suffix, a path that begins with a slash,
+    /// or no bytes.
     pub name: &'static [u8],
 }

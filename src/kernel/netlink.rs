@@ -27,10 +27,10 @@ pub enum Message<'a> {
 ///
 /// # Errors
 /// - the error that the kernel reports
-/// - [`Errno::AGAIN`] if a change interrupted the dump, because the dump may
-///   lack sockets
-/// - [`Errno::BADMSG`] if the datagram is malformed, or if its first message is
-///   of a kind that a dump does not contain
+/// - [`Errno::AGAIN`] if the kernel reports that a change interrupted the dump,
+///   because such a dump may lack sockets
+/// - [`Errno::BADMSG`] if the datagram is malformed, or if the first message
+///   has an `nlmsg_type` that no dump contains
 pub fn split_message(datagram: &[u8]) -> Result<(Message<'_>, &[u8]), Errno> {
     let [a, b, c, d, e, f, g, h, ..] = datagram else { return Err(Errno::BADMSG) };
     let length = u32::from_ne_bytes([*a, *b, *c, *d]) as usize;
@@ -40,8 +40,8 @@ pub fn split_message(datagram: &[u8]) -> Result<(Message<'_>, &[u8]), Errno> {
     if c_int::from(flags) & NLM_F_DUMP_INTR != 0 {
         return Err(Errno::AGAIN);
     }
-    // Every message begins at a multiple of four. The datagram may end without
-    // padding after the last message.
+    // Every message begins at an offset that is a multiple of four bytes. The
+    // datagram may end without padding after the last message.
     let rest = datagram.get(length.next_multiple_of(4)..).unwrap_or_default();
     if c_int::from(kind) >= NLMSG_MIN_TYPE {
         return Ok((Message::Content(content), rest));

@@ -27,18 +27,18 @@ named_enum! {
         /// The number of connections that the kernel tracks in the network
         /// namespace of the reading process.
         ConntrackCount = "/sys/net/netfilter/nf_conntrack_count",
-        /// The most connections that the kernel may track in the network
-        /// namespace of the reading process.
+        /// The maximum number of connections that the kernel tracks in the
+        /// network namespace of the reading process.
         ConntrackMax = "/sys/net/netfilter/nf_conntrack_max",
         /// A link whose target names the network namespace of a process.
         NetworkNamespace = "/ns/net",
     }
 }
 
-/// The socket tables and their files, in the order of reading. Every system has
-/// the last table. When a process ends, the files in its directory disappear.
-/// The program then fails at the last table, and does not mistake the missing
-/// files for a system with IPv6 off.
+/// The socket tables and their files, in the order of reading. The last table
+/// is one that every system has. If a process ends between two reads, its files
+/// disappear. Missing IPv6 files would look like a system with IPv6 off, but the
+/// missing last file is an error.
 pub const SOCKET_TABLES: &[(SocketTable, ProcFile)] = &[
     (SocketTable::Tcp4, ProcFile::Tcp),
     (SocketTable::Tcp6, ProcFile::Tcp6),

@@ -12,9 +12,9 @@ use crate::bytes::split::split_once;
 use crate::model::port::Port;
 use crate::model::socket::{Socket, SocketTable, State};
 
-/// Returns whether a kernel of this release dumps each socket of procfs exactly
-/// once. Some kernels before 4.4 repeat sockets, dump without end, or read
-/// memory that does not belong to the dump. The sources are
+/// Returns whether the kernel of this release dumps each socket that procfs
+/// lists exactly once. Some kernels before 4.4 repeat sockets, dump without
+/// end, or read memory that does not belong to the dump. The sources are
 /// net/ipv4/inet_diag.c and net/ipv4/udp_diag.c.
 pub fn kernel_dump_is_reliable(release: &[u8]) -> bool {
     let (major, rest) = split_once(release, b'.');
@@ -28,16 +28,17 @@ pub fn kernel_dump_is_reliable(release: &[u8]) -> bool {
 const TCPDIAG_GETSOCK: u16 = 18;
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
 
-/// One bit for each state that procfs shows. With the bit of BOUND_INACTIVE,
-/// 13, the kernel would also dump sockets that procfs does not list, with the
-/// state CLOSE.
+/// One bit for each state that procfs shows. Bit 13, for BOUND_INACTIVE, is not
+/// set. With this bit, the kernel would also dump sockets that procfs does not
+/// list, and would report CLOSE as their state.
 const ALL_STATES: u32 = (1 << State::BY_NUMBER.len()) - 1;
 
 /// The sockets that the kernel dumps for one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DumpKind {
-    /// TCP over both address families. The old kind of request names no family,
-    /// so the kernel walks its table only once, in `inet_diag_dump_compat` in
+    /// TCP over both address families. TCPDIAG_GETSOCK, the older of two
+    /// requests, names no family. The kernel walks the table of TCP sockets
+    /// only once for both families, in `inet_diag_dump_compat` in
     /// net/ipv4/inet_diag.c.
     Tcp,
     /// UDP over IPv4.
@@ -48,9 +49,9 @@ pub enum DumpKind {
 
 impl DumpKind {
     /// All dumps, in the order of the requests. The request for UDP over IPv4
-    /// comes before the request for UDP over IPv6. With IPv6 off, only the
-    /// request for UDP over IPv4 makes the kernel load the module that dumps
-    /// UDP over IPv6.
+    /// must come before the request for UDP over IPv6. The same module of the
+    /// kernel answers both. With IPv6 off, only the request for IPv4 makes the
+    /// kernel load the module.
     pub const ALL: &[DumpKind] = &[DumpKind::Tcp, DumpKind::Udp4, DumpKind::Udp6];
 
     /// Returns the request for the dump.
@@ -116,8 +117,8 @@ impl Request {
     }
 }
 
-/// Passes each socket in a datagram of this dump to `count`. Returns whether
-/// the datagram is the last datagram of the dump.
+/// Calls `count` with each socket in `datagram`, which belongs to this dump.
+/// Returns whether the datagram is the last datagram of the dump.
 ///
 /// # Errors
 /// Every error of [`split_message`], or [`Errno::BADMSG`] if a socket is
@@ -141,8 +142,8 @@ pub fn parse_datagram(
 }
 
 /// Parses a `struct inet_diag_msg` of include/uapi/linux/inet_diag.h. Returns
-/// the socket, and the table in which procfs shows the socket. Ports and
-/// addresses are in network byte order.
+/// the socket, and the table in which procfs shows the socket. In the message,
+/// ports and addresses are in network byte order.
 fn parse_socket(message: &[u8], dump: DumpKind) -> Option<(SocketTable, Socket)> {
     let message: &[u8; 72] = message.first_chunk()?;
     let [family, state, _, _, a, b, c, d, ..] = message;

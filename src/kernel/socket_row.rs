@@ -8,17 +8,17 @@
 //!    0: 0100007F:0CEA 0100007F:D2A6 01 …      "%4d: %08X:%04X %08X:%04X %02X …" (UDP tables: %5d)
 //! ```
 //!
-//! An IPv6 address has four times `%08X`. The columns after `st` differ between
-//! kernels, and the parser takes no values from these columns.
+//! The kernel prints an IPv6 address as four `%08X`. The columns after `st`
+//! differ between kernels, and the parser takes no values from these columns.
 
 use crate::bytes::swar::{WORD_SIZE, Word, splat, word};
 use crate::model::port::Port;
 use crate::model::socket::{Family, Socket, State};
 
 /// The columns from the colon of `sl` to `st`, with an x for each hexadecimal
-/// digit. The remote address begins the second half. The whole, each half and
-/// the remote address have lengths that are multiples of the word size on every
-/// machine.
+/// digit. The remote address begins the second half. On every machine, the
+/// lengths of the layout, of each half and of the remote address are multiples
+/// of the word size.
 const INET: &[u8] = b": xxxxxxxx:xxxx xxxxxxxx:xxxx xx";
 const INET6: &[u8] =
     b": xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx:xxxx xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx:xxxx xx";
@@ -26,16 +26,16 @@ const INET6: &[u8] =
 /// The length of the longest `sl`. The kernel prints `sl` as an `int`.
 const LONGEST_SLOT: usize = "2147483647".len();
 
-/// The most bytes that the parser needs to decide whether a line is a row. The
-/// bytes end with the space after `st`.
+/// The largest number of bytes that the parser needs to decide whether a line
+/// is a row. The bytes end with the space after `st`.
 pub const HEAD_LENGTH: usize = LONGEST_SLOT + INET6.len() + " ".len();
 
 /// The number of bytes that [`parse`] needs from the start of a row on. Some of
 /// the bytes may belong to later rows.
 pub const WINDOW: usize = LONGEST_SLOT + LONGEST_COLUMNS;
 
-/// The length of the longest columns from the colon of `sl` to `st`, plus one
-/// word after `st`.
+/// The greatest length of the columns from the colon of `sl` to `st`, plus one
+/// machine word after `st`.
 const LONGEST_COLUMNS: usize = INET6.len() + WORD_SIZE;
 
 /// The parsed part of a row.
@@ -44,7 +44,8 @@ pub struct SocketRow {
     pub socket: Socket,
     /// An index after the parsed columns. The search for the row's newline may
     /// begin at this index. If the table reader has read the byte after `st`,
-    /// the table reader has also read the byte at this index.
+    /// the table reader has also read the byte at this index. So this index
+    /// shows whether the row is complete up to `st`.
     pub rest: usize,
 }
 

@@ -1,8 +1,8 @@
-//! A table of procfs, cut into rows as it is read.
+//! A reader that cuts a table of procfs into rows.
 //!
-//! The first line of a socket table is its header. A table of tracked
-//! connections has none. Every other line is a row. The result does not depend
-//! on where a read ends.
+//! The first line of a socket table is the header. A table of tracked
+//! connections has no header. Every other line is a row. A read may end at any
+//! byte, even inside a row, without an effect on the result.
 
 use core::cell::Cell;
 use core::num::NonZero;
@@ -37,7 +37,8 @@ impl<const WORDS: usize> ReadBuffer<WORDS> {
         self.0.as_flattened_mut()
     }
 
-    /// Returns the start of a malformed line, until the next use of the buffer.
+    /// Returns the start of a malformed line. The next use of the buffer may
+    /// overwrite these bytes.
     pub fn head(&self, line: MalformedLine) -> &[u8] {
         self.0.as_flattened().get(1..1 + usize::from(line.head_length)).unwrap_or_default()
     }
@@ -45,40 +46,46 @@ impl<const WORDS: usize> ReadBuffer<WORDS> {
 
 /// Cuts a table into rows.
 ///
-/// The caller reads into [`spare_mut`](TableReader::spare_mut) and has every
-/// read consumed, including the empty read at the end of the file.
+/// The caller reads into [`spare_mut`](TableReader::spare_mut), and calls the
+/// consume function of the table after every read, also after the empty read at
+/// the end of the file.
 pub struct TableReader<'a, const WORDS: usize> {
     buffer: &'a mut ReadBuffer<WORDS>,
-    /// The number of bytes at the start of the buffer that the next read
-    /// continues: the newline before an incomplete row, and the start of the
-    /// row. It is 0 while the next byte continues a line that was counted.
+    /// The number of bytes at the start of the buffer that the reader keeps for
+    /// the next read: the newline before an incomplete row, and the start of
+    /// the row. The number is 0 if the next read continues a line that `lines`
+    /// already includes.
     retained: usize,
-    /// The number of lines that were counted, including the header.
+    /// The number of lines that the reader has accepted so far, including the
+    /// header of a socket table.
     lines: u32,
 }
 
 impl<'a, const WORDS: usize> TableReader<'a, WORDS> {
-    /// The end of the memory for reads. A row may begin up to here, and the
-    /// parser looks at up to [`WINDOW`] bytes from its start on.
+    /// The index after the memory for reads. A row may begin at any index up to
+    /// `END`, and the parser of sockets needs [`WINDOW`] bytes from the start
+    /// of the row on.
     const END: usize = WORDS * WORD_SIZE - WINDOW;
 
-    /// The length at which a row of a tracked connection leaves no space for
-    /// its newline.
+    /// The length at which the row of a tracked connection, with the newline
+    /// before the row, fills the memory for reads. The newline at the end of
+    /// the row does not fit.
     const CONNTRACK_ROW_LIMIT: usize = Self::END - 1;
 
-    /// Starts a socket table, which begins with its header.
+    /// Starts to read a socket table, whose first line is the header.
     pub fn socket_table(buffer: &'a mut ReadBuffer<WORDS>) -> Self {
         const { assert!(Self::END > 1 + HEAD_LENGTH, "a retained head leaves no space") };
         const { assert!(HEAD_LENGTH <= u8::MAX as usize) };
-        // The header is counted from the start. The reader skips it like the
-        // rest of a row.
+        // `lines` includes the header from the start, so the reader skips the
+        // header like the rest of an accepted row.
         TableReader { buffer, retained: 0, lines: 1 }
     }
 
-    /// Starts a table of tracked connections, whose first line is a row.
+    /// Starts to read a table of tracked connections, whose first line is a
+    /// row.
     pub fn conntrack_table(buffer: &'a mut ReadBuffer<WORDS>) -> Self {
-        // With a newline before its first byte, the first line is a row like
-        // all others.
+        // Every row follows a newline, so the function writes a newline before
+        // the first row.
         if let Some(byte) = buffer.bytes_mut().first_mut() {
             *byte = b'\n';
         }
@@ -90,14 +97,14 @@ impl<'a, const WORDS: usize> TableReader<'a, WORDS> {
         self.buffer.bytes_mut().get_mut(self.retained..Self::END).unwrap_or_default()
     }
 
-    /// Passes the sockets in the bytes of a read to `count`. A length of 0 ends
-    /// the table.
+    /// Passes each socket in the bytes of a read to `count`. A `read_length` of
+    /// 0 means that the table has ended.
     ///
-    /// A socket counts as soon as its row is complete up to `st`. The last row
-    /// needs no newline.
+    /// The function passes a socket as soon as the row is complete up to `st`.
+    /// The last row needs no newline.
     ///
     /// # Errors
-    /// If a line is not a row.
+    /// Returns the malformed line if a line is not a row.
     pub fn consume_sockets(
         &mut self,
         read_length: usize,
@@ -128,12 +135,13 @@ impl<'a, const WORDS: usize> TableReader<'a, WORDS> {
         self.retain(retain_from, end, HEAD_LENGTH)
     }
 
-    /// Passes the tracked connections in the bytes of a read to `count`, each
-    /// when its row is complete. A length of 0 ends the table. The last row
-    /// needs no newline.
+    /// Passes each tracked connection in the bytes of a read to `count` as soon
+    /// as the row is complete. A `read_length` of 0 means that the table has
+    /// ended. The last row needs no newline.
     ///
     /// # Errors
-    /// If a line is not a row, or does not fit in the buffer.
+    /// Returns the malformed line if a line is not a row, or if a row does not
+    /// fit in the buffer.
     pub fn consume_connections(
         &mut self,
         read_length: usize,
@@ -156,29 +164,32 @@ impl<'a, const WORDS: usize> TableReader<'a, WORDS> {
         self.retain(newline, end, Self::CONNTRACK_ROW_LIMIT)
     }
 
-    /// Appends a newline to the bytes of a read, where every search ends, and
-    /// returns the index after the bytes of the table. At the end of the table,
-    /// an incomplete row is completed by the newline, and the index is after
-    /// it.
+    /// Writes a newline after the bytes of a read, so that every search ends,
+    /// and returns the index after the bytes of the table. At the end of the
+    /// table, the newline completes an incomplete row, and the returned index
+    /// is the index after the newline.
     fn terminate(&mut self, read_length: usize) -> usize {
         let end = self.retained + read_length;
         if let Some(byte) = self.buffer.bytes_mut().get_mut(end) {
             *byte = b'\n';
         }
-        // The byte at index 0 is the newline before the row.
+        // The byte at index 0 is the newline before the row, so the row has a
+        // byte only if `end` is above 1.
         let completes_row = read_length == 0 && end > 1;
         end + usize::from(completes_row)
     }
 
-    /// Moves an incomplete row, from the newline before it on, to the start of
-    /// the buffer for the next read.
+    /// Moves the newline before an incomplete row, and the bytes of the row, to
+    /// the start of the buffer. The next read continues the row. If `newline`
+    /// is `end`, the function moves nothing.
     ///
     /// # Errors
-    /// If the bytes cannot become a row: another newline follows, or there are
-    /// `limit` bytes without one.
+    /// Returns the malformed line if the bytes cannot become a row: another
+    /// newline follows, or `limit` bytes without a newline follow.
     fn retain(&mut self, newline: usize, end: usize, limit: usize) -> Result<(), MalformedLine> {
-        // The loop copies byte by byte, because `copy_within` can panic. Mostly
-        // only the newline remains, because the kernel hands out whole rows.
+        // The loop copies byte by byte, because `copy_within` can panic. After
+        // most reads only the newline remains, because a read returns whole
+        // rows.
         let cells = Cell::from_mut(self.buffer.bytes_mut()).as_slice_of_cells();
         let retained = cells.get(newline..end).unwrap_or_default();
         let retained = retained.get(..1 + limit).unwrap_or(retained);
@@ -197,8 +208,8 @@ impl<'a, const WORDS: usize> TableReader<'a, WORDS> {
     }
 }
 
-/// Returns the index of the next newline. `terminate` has put one after the
-/// bytes of the read.
+/// Returns the index of the first newline from `start` on. The newline exists,
+/// because `terminate` has written a newline after the bytes of the read.
 ///
 /// The search starts at the word that contains `start`. The columns up to
 /// `start` are longer than a word, so this word holds no earlier newline.
@@ -215,8 +226,8 @@ fn find_newline(words: &[[u8; WORD_SIZE]], start: usize) -> usize {
             word_index += 4;
         }
         let mut candidates = loop {
-            // The search ends at the newline of `terminate`, before the last
-            // word.
+            // The word exists, because the search ends at the newline of
+            // `terminate`, before the last word.
             let Some(bytes) = words.get(word_index) else { return usize::MAX - 1 };
             let candidates = !word(bytes) & mask;
             word_index += 1;

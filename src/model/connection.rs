@@ -19,8 +19,8 @@ named_enum! {
         TimeWait = "TIME_WAIT",
         Close = "CLOSE",
         SynSent2 = "SYN_SENT2",
-        /// Any other state, or no state. The kernel prints no state for an
-        /// offloaded connection.
+        /// Any other word for the state, or a row of TCP without a state. The
+        /// kernel prints no state for an offloaded connection.
         Unknown = "UNKNOWN",
     }
 }
@@ -29,12 +29,12 @@ named_enum! {
     /// The status of a tracked connection of any protocol. The variants are in
     /// the order of the report.
     pub enum ConnectionStatus {
-        /// The other side has not answered yet.
+        /// The destination has not answered yet.
         Unreplied = "UNREPLIED",
-        /// The other side has answered, and no other status applies.
+        /// The destination has answered, and no other status applies.
         Replied = "REPLIED",
-        /// Both sides have sent enough for the kernel to keep the connection
-        /// when the table is full.
+        /// Both sides have sent enough packets, so the kernel keeps the
+        /// connection when the table is full.
         Assured = "ASSURED",
         /// The flow table in net/netfilter/nf_flow_table_core.c forwards the
         /// packets.
@@ -45,8 +45,8 @@ named_enum! {
 }
 
 named_enum! {
-    /// The basic group of the report that counts a tracked connection. The
-    /// variants are in the order of the report.
+    /// A basic group of the report. Each tracked connection counts in one basic
+    /// group. The variants are in the order of the report.
     pub enum ConnectionGroup {
         Tcp4 = "tcp4",
         Tcp6 = "tcp6",
@@ -70,8 +70,8 @@ pub enum Protocol {
 }
 
 impl ConnectionGroup {
-    /// Returns the group of the connections of a protocol and an address
-    /// family.
+    /// Returns the group that counts connections with this protocol and this
+    /// address family.
     pub const fn of(protocol: Protocol, family: Family) -> ConnectionGroup {
         match (protocol, family) {
             (Protocol::Tcp, Family::Inet) => ConnectionGroup::Tcp4,
@@ -95,17 +95,18 @@ pub struct Connection {
     pub status: ConnectionStatus,
 }
 
-/// The fill of the table of tracked connections.
+/// How full the table of tracked connections is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TableFill {
     /// The number of connections in the table.
     pub entries: u32,
-    /// The number of connections that fit in the table.
+    /// The number of connections that fit in the table, or 0 if the table has
+    /// no limit.
     pub limit: u32,
 }
 
 named_enum! {
-    /// A figure of the table of tracked connections as a whole.
+    /// A number that describes the whole table of tracked connections.
     pub enum TableFigure {
         Entries = "entries",
         Limit = "limit",
@@ -120,8 +121,8 @@ named_enum! {
 /// Returns `entries` as a percentage of `limit`, rounded down, or 0 if `limit`
 /// is 0.
 ///
-/// The function computes with 32 bits, because a division of 64 bits makes the
-/// program for a router a kilobyte larger. If `entries` is above 42 million and
+/// The function computes with 32 bits, because on a router, a 64-bit division
+/// makes the program one kilobyte larger. If `entries` is above 42 million and
 /// not above `limit`, the result may be one too high. 42 million entries take
 /// 13 GB of memory.
 pub fn percentage(entries: u32, limit: u32) -> u32 {

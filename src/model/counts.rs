@@ -15,14 +15,16 @@ use super::socket::{Socket, SocketTable};
 pub struct Counts {
     subject: Subject,
     /// The counters of the first basic group, one for each column. The counters
-    /// of the second basic group follow, and so on.
+    /// of the second basic group follow, and so on. Every group has
+    /// `MOST_COLUMNS` counters. A subject with fewer columns leaves the last
+    /// counters of each group at 0.
     counters: [u32; Schema::MOST_COLUMNS * Schema::MOST_GROUPS],
-    /// The fill of the table of tracked connections, if known.
+    /// How full the table of tracked connections is, or nothing if unknown.
     pub table_fill: Option<TableFill>,
 }
 
 impl Counts {
-    /// Counters of sockets that are all zero.
+    /// Counters for sockets. All counters are zero.
     pub const ZERO: Counts = Counts {
         subject: Subject::Sockets,
         counters: [0; Schema::MOST_COLUMNS * Schema::MOST_GROUPS],
@@ -84,8 +86,8 @@ impl Counts {
         columns.fold(0, |sum, column| sum.saturating_add(self.cell(group, column)))
     }
 
-    /// Returns a figure of the table of tracked connections, or 0 if the fill
-    /// of the table is unknown.
+    /// Returns a number that describes the table of tracked connections, or 0
+    /// if `table_fill` is unknown.
     pub fn figure(&self, figure: TableFigure) -> u32 {
         let Some(TableFill { entries, limit }) = self.table_fill else { return 0 };
         match figure {

@@ -10,14 +10,16 @@ pub struct Filter {
     /// Whether the program also counts listening and unconnected sockets, which
     /// have no remote address.
     pub all: bool,
-    /// The local ports that the filter lets pass.
+    /// The filter selects only these local ports, or every local port if the
+    /// list is empty.
     pub local_ports: PortList,
-    /// The remote ports that the filter lets pass.
+    /// The filter selects only these remote ports, or every remote port if the
+    /// list is empty.
     pub remote_ports: PortList,
 }
 
 impl Filter {
-    /// Returns whether the filter lets a socket pass.
+    /// Returns whether the filter selects a socket.
     // Inlined because the loop over the rows calls this function for every row.
     #[inline(always)]
     pub fn selects_socket(&self, socket: &Socket) -> bool {
@@ -25,11 +27,12 @@ impl Filter {
             && self.selects_connection(|| [socket.local_port, socket.remote_port])
     }
 
-    /// Returns whether the port lists let a connection pass. For a socket,
+    /// Returns whether the port lists select a connection. For a socket,
     /// `ports` returns the local port and the remote port. For a tracked
     /// connection, `ports` returns the source port and the destination port of
     /// the original direction.
-    // Inlined because most filters have no ports and do not call `ports`.
+    // Inlined because most filters have two empty lists, and then a call of the
+    // function would take longer than its work.
     #[inline(always)]
     pub fn selects_connection(&self, ports: impl FnOnce() -> [Port; 2]) -> bool {
         if self.local_ports.is_empty() && self.remote_ports.is_empty() {

@@ -1,4 +1,4 @@
-//! Keys: names of single numbers of the report.
+//! Keys, which name the single numbers of a report.
 
 use super::connection::TableFigure;
 use super::schema::{Group, Schema, Subject};
@@ -19,7 +19,7 @@ pub enum Key {
         /// The index of the column in the schema.
         column: u8,
     },
-    /// `table.FIGURE`: a figure of the table of tracked connections.
+    /// `table.FIGURE`: one number about the table of tracked connections.
     Table(TableFigure),
 }
 
@@ -28,8 +28,9 @@ impl Key {
     pub const SOCKET_KEYS: usize =
         Schema::SOCKETS.groups.len() * (Schema::SOCKETS.column_count + 1);
 
-    /// Parses `GROUP.COLUMN` or `GROUP`, or `table.FIGURE` if the subject is
-    /// tracked connections. Returns nothing if `name` is no key of the subject.
+    /// Parses `GROUP` or `GROUP.COLUMN`. If the subject is tracked connections,
+    /// the function also parses `table.FIGURE`. Returns nothing if `name` is no
+    /// key of the subject.
     pub fn parse(subject: Subject, name: &[u8]) -> Option<Key> {
         let (group, column) = split_once(name, b'.');
         if group == Group::TABLE.name.as_bytes() && subject == Subject::Connections {

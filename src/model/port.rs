@@ -3,8 +3,9 @@
 use heapless::Vec;
 
 /// A port as four hexadecimal digits. Each digit is an ASCII character or a
-/// value from 0 to 15. Only [`number`](Port::number) computes the number of the
-/// port, because most runs have no filter for ports.
+/// value from 0 to 15. The digits become a number only in
+/// [`number`](Port::number), because most runs have no filter for ports and
+/// need no number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Port([u8; 4]);
 
@@ -25,18 +26,20 @@ impl Port {
 
     /// Returns the number: 0 to 65535, or above 65535 for [`NONE`](Port::NONE).
     pub fn number(self) -> u32 {
-        // The low four bits of a letter are the value of the letter minus 9.
-        // Among the digits of a real port, only letters have the bit 0x40.
+        // The low four bits of a letter are 9 less than the value of the
+        // letter. Among the digits of a real port, only letters have the bit
+        // 0x40.
         self.0
             .iter()
             .fold(0, |number, &digit| number << 4 | u32::from((digit & 0xf) + (digit >> 6) * 9))
     }
 }
 
-/// The ports that a filter lets pass. An empty list lets every port pass.
+/// The ports that a filter selects, at most 16. An empty list selects every
+/// port.
 pub type PortList = Vec<u16, 16>;
 
-/// Returns whether `ports` lets a port pass.
+/// Returns whether `ports` is empty or contains a port.
 pub fn contains_port(ports: &PortList, port: Port) -> bool {
     ports.is_empty() || ports.iter().any(|&listed| u32::from(listed) == port.number())
 }

@@ -27,8 +27,9 @@ impl Subject {
     }
 }
 
-/// The groups and columns of a report. The index of a group or a column is its
-/// position in the schema.
+/// The groups and columns of a report. The index of a group is its index in
+/// [`groups`](Schema::groups). The indexes of columns count the states first,
+/// and the statuses after the states.
 ///
 /// A basic group has its own counters. Every other group is the sum of several
 /// basic groups. Every column is a state or a status.
@@ -42,7 +43,8 @@ pub struct Schema {
     pub states: NameList,
     /// The number of states.
     pub state_count: usize,
-    /// The names of the statuses, which are the other columns.
+    /// The names of the statuses, which are the columns after the states. The
+    /// list is empty for sockets.
     pub statuses: NameList,
     /// The columns whose sum is the total of a group. Every socket or
     /// connection counts in exactly one of these columns.
@@ -84,7 +86,8 @@ const fn group(name: &'static str, sums: Range<usize>) -> Group {
 }
 
 impl Schema {
-    /// The schema of sockets, by [`SocketTable`] and [`State`].
+    /// The schema of sockets. Each basic group is a [`SocketTable`], and each
+    /// column is a [`State`].
     pub const SOCKETS: Schema = Schema {
         groups: &[
             group("tcp4", 0..1),
@@ -103,8 +106,9 @@ impl Schema {
         column_count: State::COUNT,
     };
 
-    /// The schema of tracked connections, by [`ConnectionGroup`],
-    /// [`ConnectionState`] and [`ConnectionStatus`].
+    /// The schema of tracked connections. Each basic group is a
+    /// [`ConnectionGroup`], and each column is a [`ConnectionState`] or a
+    /// [`ConnectionStatus`].
     pub const CONNECTIONS: Schema = Schema {
         groups: &[
             group("tcp4", 0..1),

@@ -21,9 +21,9 @@ named_enum! {
         Closing = "CLOSING",
         CloseWait = "CLOSE_WAIT",
         LastAck = "LAST_ACK",
-        /// Any state number that the kernel does not show, such as 0. The
-        /// kernel shows NEW_SYN_RECV, 12, as SYN_RECV. procfs does not list
-        /// sockets in BOUND_INACTIVE, 13.
+        /// Any state number outside 1 to 11. The kernel shows state 12,
+        /// NEW_SYN_RECV, as SYN_RECV. procfs does not list sockets in state 13,
+        /// BOUND_INACTIVE.
         Unknown = "UNKNOWN",
     }
 }
@@ -64,8 +64,8 @@ pub enum Family {
 }
 
 named_enum! {
-    /// A table of sockets, and the basic group of the report that counts the
-    /// sockets. The variants are in the order of the report.
+    /// A table of sockets. The sockets of each table count in a separate basic
+    /// group of the report. The variants are in the order of the report.
     pub enum SocketTable {
         Tcp4 = "tcp4",
         Tcp6 = "tcp6",

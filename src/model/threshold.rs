@@ -1,4 +1,5 @@
-//! Numbers that a command line asks for, and the ranges they are compared with.
+//! Numbers that a command line asks for, and the ranges that the program
+//! compares the numbers with.
 
 use super::counts::Counts;
 use super::key::Key;
@@ -8,18 +9,20 @@ use crate::bytes::split::split_once;
 /// A number that a command line asks for, and the ranges that raise an alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Query<'a> {
-    /// Which number.
+    /// The key of the number.
     pub key: Key,
-    /// The key as the command line has it.
+    /// The text of the key in the command line.
     pub name: &'a [u8],
-    /// What raises a warning.
+    /// The range that raises a warning, if the command line has one.
     pub warning: Option<AlertRange<'a>>,
-    /// What raises a critical alert.
+    /// The range that raises a critical alert, if the command line has one.
     pub critical: Option<AlertRange<'a>>,
 }
 
 impl<'a> Query<'a> {
-    /// Returns the severity, and the range that raised the alert.
+    /// Returns the severity of the number, and the range that raises the alert.
+    /// Returns no range if no alert is raised. The critical range takes
+    /// precedence over the warning range.
     pub fn evaluate(&self, counts: &Counts) -> (Severity, Option<AlertRange<'a>>) {
         let number = counts.number(self.key);
         if self.critical.is_some_and(|range| range.alerts(number)) {
@@ -32,7 +35,7 @@ impl<'a> Query<'a> {
     }
 }
 
-/// How severe a number is.
+/// The severity of a number. A later variant is more severe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// No range raises an alert.
@@ -43,36 +46,38 @@ pub enum Severity {
     Critical,
 }
 
-/// A range of the Monitoring Plugins Development Guidelines:
+/// A range in the format of the Monitoring Plugins Development Guidelines:
 /// `[@][START:][END]`.
 ///
-/// It raises an alert for every number outside it, or with `@` for every number
-/// inside. Both ends are inside. START is 0 unless it is given, `~` is below
-/// every number, and without END there is no upper end. All numbers are
+/// A range without `@` raises an alert for every number outside the range. A
+/// range with `@` raises an alert for every number inside the range. START and
+/// END are inside the range. A missing `START:` means 0, and the START `~`
+/// means no lower limit. A missing END means no upper limit. All numbers are
 /// integers, and a number above `i32::MAX` counts as `i32::MAX`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AlertRange<'a> {
-    /// The range as the command line has it.
+    /// The text of the range in the command line, with any `@`.
     ///
-    /// INVARIANT: [`Bounds::parse`] accepts the text without its `@`.
+    /// INVARIANT: [`Bounds::parse`] accepts the text without the `@` at its
+    /// start.
     text: &'a [u8],
 }
 
 impl<'a> AlertRange<'a> {
-    /// Parses a range. Its start must not be above its end, and an empty range
-    /// is malformed.
+    /// Parses a range. Returns nothing if the range is empty or malformed, or
+    /// if its START is above its END.
     pub fn parse(text: &'a [u8]) -> Option<AlertRange<'a>> {
         Bounds::parse(strip_at_prefix(text).1)?;
         Some(AlertRange { text })
     }
 
-    /// Returns the range as the command line has it.
+    /// Returns the text of the range in the command line, with any `@`.
     pub fn text(self) -> &'a [u8] {
         self.text
     }
 
-    /// Returns whether the numbers inside raise the alert, and the range
-    /// without any `@`.
+    /// Returns whether numbers inside the range raise the alert, and the text
+    /// of the range without any `@`.
     pub fn alerts_inside_and_bounds(self) -> (bool, &'a [u8]) {
         strip_at_prefix(self.text)
     }
@@ -84,7 +89,8 @@ impl<'a> AlertRange<'a> {
     }
 }
 
-/// Returns whether a range begins with `@`, and the rest of it.
+/// Returns whether a range begins with `@`, and the text of the range without
+/// any `@`.
 fn strip_at_prefix(range: &[u8]) -> (bool, &[u8]) {
     match range {
         [b'@', bounds @ ..] => (true, bounds),

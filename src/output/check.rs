@@ -12,12 +12,12 @@ use crate::model::threshold::{AlertRange, Query, Severity};
 use crate::text::buffer::TextBuffer;
 
 named_enum! {
-    /// The result of a check. The number of the variant is the exit status.
+    /// The result of a check. The discriminant of a variant is the exit status.
     pub enum Status {
         Ok = "OK",
         Warning = "WARNING",
         Critical = "CRITICAL",
-        /// The program measured nothing.
+        /// No result: the program failed, or printed the help or the version.
         Unknown = "UNKNOWN",
     }
 }
@@ -72,8 +72,9 @@ pub fn compose(queries: &[Query], counts: &Counts, text: &mut TextBuffer) -> Sta
     worst.into()
 }
 
-/// Appends the side of the range that raises the alert, and the range. If the
-/// range has no start, the function writes the start 0.
+/// Appends ` (inside BOUNDS)` or ` (outside BOUNDS)`: the numbers on this side
+/// of the bounds raise the alert. If the bounds have no start, the function
+/// adds the start 0.
 fn explain(range: AlertRange, text: &mut TextBuffer) {
     let (alerts_inside, bounds) = range.alerts_inside_and_bounds();
     text.push(if alerts_inside { b" (inside " } else { b" (outside " });
@@ -84,7 +85,9 @@ fn explain(range: AlertRange, text: &mut TextBuffer) {
     text.push(b")");
 }
 
-/// Appends ` 'KEY'=NUMBER;WARNING;CRITICAL;0;`.
+/// Appends ` 'KEY'=NUMBER;WARNING;CRITICAL;0;`. WARNING and CRITICAL are the
+/// ranges of the query, and are empty if the query has no such range. The 0 is
+/// the least possible number.
 fn push_performance_data(query: &Query, counts: &Counts, text: &mut TextBuffer) {
     text.push(b" '");
     text.push_escaped(query.name);

@@ -1,8 +1,8 @@
 //! Formats of the whole report.
 //!
-//! A format is data: templates, with the groups and columns to fill them in
-//! for. A report shows each of these groups and columns, even if its count is
-//! 0.
+//! A format is data: templates, and the groups and columns that the templates
+//! show. A report shows all groups and columns of the format, even if a count
+//! is 0.
 
 use core::ops::Range;
 
@@ -27,10 +27,16 @@ pub struct Format {
 
 /// A part of a report: a range of groups, with a range of columns for each.
 ///
-/// The templates may name `<group>`, such as `tcp4`, and if the group is basic,
-/// `<protocol>`, such as `tcp`, and `<ip>`, such as `4`; `<COLUMN>`, such as
-/// `SYN_SENT`, and `<column>`, such as `syn_sent`; `<count>`, which is the
-/// total of the group in `group_start`; `<host>` and `<interval>`.
+/// The templates may contain these placeholders:
+///
+/// - `<group>`: the name of the group, such as `tcp4`.
+/// - `<protocol>` and `<ip>`: the two parts of the name of a basic group, such
+///   as `tcp` and `4`.
+/// - `<COLUMN>` and `<column>`, only in `column`: the name of the column, such
+///   as `SYN_SENT`, and the lowercase name, such as `syn_sent`.
+/// - `<count>`: the count of the column in `column`, or the total of the group
+///   in `group_start`.
+/// - `<host>` and `<interval>`: the values of [`Origin`].
 #[derive(Debug, PartialEq, Eq)]
 pub struct Section {
     /// The indexes of the groups.
@@ -56,8 +62,8 @@ pub struct Section {
 }
 
 impl Section {
-    /// A section without groups and text, for the fields that a section leaves
-    /// out.
+    /// A section without groups, columns and text. The sections of the formats
+    /// take the fields that they do not set from `EMPTY`.
     pub const EMPTY: Section = Section {
         groups: 0..0,
         columns: 0..0,
@@ -75,24 +81,26 @@ impl Section {
 /// The part of a report that shows how full the table of tracked connections
 /// is.
 ///
-/// The template may name `<COLUMN>`, which is the name of the figure,
-/// `<count>`, `<host>` and `<interval>`.
+/// The section shows numbers of the table, each a [`TableFigure`]. The template
+/// may contain `<COLUMN>` for the name of the number, `<count>` for the number,
+/// and `<host>` and `<interval>` for the values of [`Origin`].
 #[derive(Debug, PartialEq, Eq)]
 pub struct TableSection {
     /// The start of the section.
     pub start: &'static str,
-    /// The template of each figure.
+    /// The template of each number.
     pub figure: Template,
-    /// The text between two figures.
+    /// The text between two numbers.
     pub separator: &'static str,
     /// The end of the section.
     pub end: &'static str,
-    /// The text instead of the section if no figure is known.
+    /// The text that replaces the section if the numbers are unknown.
     pub unknown: &'static str,
 }
 
-/// The figures of a report. Percentages are computed by the monitor that draws
-/// them.
+/// The numbers that a report shows for the table of tracked connections. A
+/// report has no percentages, because a monitor can compute percentages from
+/// these numbers.
 const FIGURES: &[TableFigure] = &[TableFigure::Entries, TableFigure::Limit];
 
 /// The basic groups of sockets.
@@ -113,14 +121,15 @@ pub const CONNECTION_STATUSES: Range<usize> = Schema::CONNECTIONS.status_columns
 pub struct Origin<'a> {
     /// The name of the host.
     pub host: &'a [u8],
-    /// Seconds from one report to the next, in digits.
+    /// Seconds from one report to the next, as decimal text such as `10` or
+    /// `10.000`.
     pub interval: &'a [u8],
 }
 
-/// The bytes of the longest report: tracked connections in the format of
-/// collectd, from a host with the longest name that Linux allows, with every
-/// byte of the name escaped. A test composes the longest report of every
-/// format.
+/// The number of bytes in the longest report. This report shows tracked
+/// connections in the format of collectd. The name of the host is as long as
+/// Linux allows, and every byte of the name is escaped. A test composes the
+/// longest report of every format.
 pub const LONGEST_REPORT: usize = {
     const LINE: usize = "PUTVAL \"/network_connections-other4/tcp_connections-ESTABLISHED\" \
                          interval=86400.000 N:4294967295\n"
@@ -179,7 +188,7 @@ impl Section {
     }
 }
 
-/// One number of the report, with its names.
+/// A count of the report, with the values of all other placeholders.
 struct Entry<'a> {
     origin: &'a Origin<'a>,
     group: &'a Group,

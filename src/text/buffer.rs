@@ -5,8 +5,8 @@ use core::slice::from_ref;
 
 use ufmt::{uWrite, uwrite};
 
-/// The most bytes of a value that a message shows. Nearly every path is
-/// shorter.
+/// The largest number of bytes that a message shows of a value. Nearly every
+/// path is shorter.
 pub const LONGEST_VALUE: usize = 1024;
 
 /// The number of bytes in the escape of one byte.
@@ -54,9 +54,10 @@ impl<'a> TextBuffer<'a> {
     /// a terminal or a monitor from the value.
     ///
     /// Printable ASCII stays unchanged, except the backslash, the double quote,
-    /// and the bar that begins the performance data of a plugin. These three
-    /// characters and all other bytes become an escape such as `\x1b`. Three
-    /// dots replace the end of a value longer than [`LONGEST_VALUE`].
+    /// and `|`, which begins the performance data of a monitoring plugin. These
+    /// three characters and all bytes that are not printable ASCII become an
+    /// escape such as `\x1b`. If the value is longer than [`LONGEST_VALUE`]
+    /// bytes, three dots replace the rest.
     pub fn push_escaped(&mut self, value: &[u8]) {
         let (shown, rest) = value.split_at_checked(LONGEST_VALUE).unwrap_or((value, b""));
         for &byte in shown {

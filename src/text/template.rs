@@ -11,19 +11,19 @@ use crate::bytes::name_list::named_enum;
 use crate::bytes::split::split_once;
 
 named_enum! {
-    /// A name in a template. The value replaces the name when the program fills
-    /// in the template. A template writes the name between `<` and `>`.
+    /// A name between `<` and `>` in a template. When the program fills in the
+    /// template, a value replaces the name and both brackets.
     pub enum Placeholder {
         /// A word of the command line.
         Argument = "argument",
         /// The name of a state or a status in uppercase, or the name of a
-        /// figure.
+        /// `TableFigure` in lowercase.
         Column = "COLUMN",
-        /// The name of a state, a status or a figure in lowercase.
+        /// The name of a state, a status or a `TableFigure` in lowercase.
         LowercaseColumn = "column",
-        /// The first line of the names of the states of tracked connections.
+        /// The states of tracked connections on the first of two lines.
         ConntrackStates = "conntrack-states",
-        /// The second line of the names of the states of tracked connections.
+        /// The states of tracked connections on the second of two lines.
         MoreConntrackStates = "more-conntrack-states",
         /// The names of the statuses of tracked connections.
         ConntrackStatuses = "conntrack-statuses",
@@ -41,11 +41,11 @@ named_enum! {
         Ip = "ip",
         /// The name of a protocol.
         Protocol = "protocol",
-        /// The first line of the names of the states of sockets.
+        /// The states of sockets on the first of two lines.
         SocketStates = "socket-states",
-        /// The second line of the names of the states of sockets.
+        /// The states of sockets on the second of two lines.
         MoreSocketStates = "more-socket-states",
-        /// The names of the figures of the table of tracked connections.
+        /// The names of all variants of `TableFigure`.
         TableFigures = "table-figures",
     }
 }
@@ -55,8 +55,8 @@ named_enum! {
 pub enum Value<'a> {
     /// Bytes that [`TextBuffer::fill`] escapes.
     Text(&'a [u8]),
-    /// Bytes that [`TextBuffer::fill`] escapes, after a change of each
-    /// uppercase letter to lowercase.
+    /// Bytes that [`TextBuffer::fill`] first changes to lowercase and then
+    /// escapes.
     Lowercase(&'a [u8]),
     /// A number that [`TextBuffer::fill`] writes in decimal digits.
     Number(u32),
@@ -115,7 +115,8 @@ pub const fn encode<const LENGTH: usize>(template: &str) -> ([u8; LENGTH], usize
 const PLACEHOLDER: u8 = 0x80;
 
 impl TextBuffer<'_> {
-    /// Appends a template in which a value replaces each placeholder.
+    /// Replaces each placeholder of a template with its value, and appends the
+    /// result.
     pub fn fill(&mut self, template: Template, values: &dyn Values) {
         for byte in template.0 {
             let index = usize::from(byte & !PLACEHOLDER);

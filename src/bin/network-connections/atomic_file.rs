@@ -16,9 +16,10 @@ use crate::system::{self, Fd};
 /// second.
 ///
 /// # Errors
-/// Returns a failure if a system call fails, if `path` leads to something other
-/// than a regular file, or if `text` is truncated. The file then has its old
-/// contents, and the function has removed its own temporary file if it could.
+/// Returns a failure if a system call fails, if `path` is a symbolic link or
+/// another file that is not regular, or if `text` is truncated. After a
+/// failure, the file at `path` still has the old contents. The function tries
+/// to remove its own temporary file.
 pub fn replace(path: &[u8], text: &TextBuffer) -> Result<(), Failure> {
     let suffix = if path.ends_with(Suffix::Tmp.name()) { Suffix::New } else { Suffix::Tmp };
     let file = FilePath { directory: path, name: b"" };
@@ -33,8 +34,9 @@ pub fn replace(path: &[u8], text: &TextBuffer) -> Result<(), Failure> {
         Ok(false) => return Err(failed(Reason::NotARegularFile)),
         Err(errno) => return Err(failed(Reason::Errno(errno))),
     }
-    // The run continues without a lock if it can't open the directory: a user
-    // may have the permission to write the directory, but not to read it.
+    // The run continues without a lock if the program can't open the directory:
+    // a user may have the permission to write to the directory, but not the
+    // permission to read the directory.
     let _lock = lock_directory(path);
     let _ = system::unlink(&temporary);
     let new = Fd::create_new(&temporary).map_err(failed_temporary)?;
@@ -47,10 +49,11 @@ pub fn replace(path: &[u8], text: &TextBuffer) -> Result<(), Failure> {
 
 /// Locks the directory of a file until the caller drops the result.
 ///
-/// Other runs hold the lock for a moment. Another program may hold the lock for
-/// longer, for example the shell command `flock` that started this run. So the
-/// wait ends after a second, and the run continues without the lock. The run
-/// also continues without the lock on a file system that has no locks.
+/// Other runs of this program hold the lock only for a moment. Another program
+/// may hold the lock for longer, for example the shell command `flock` that
+/// started this run. So the wait ends after a second, and the run continues
+/// without the lock. The run also continues without the lock on a file system
+/// that has no locks.
 fn lock_directory(path: &[u8]) -> Result<Fd, Errno> {
     const ATTEMPTS: usize = 100;
     const MILLISECONDS: i32 = 10;

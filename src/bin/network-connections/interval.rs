@@ -23,10 +23,10 @@ impl IntervalTimer {
     /// Starts a timer that ticks at an interval of `seconds`.
     ///
     /// SIGTERM and SIGINT end the program at any time, even if the process
-    /// inherited the signals as ignored or blocked. The first process of a
-    /// container is different: the kernel ignores the default action of both
-    /// signals there, so [`wait`](IntervalTimer::wait) returns the signals, and
-    /// the program ends between two reports.
+    /// inherited the signals as ignored or blocked. For the first process of a
+    /// container, the kernel ignores the default action of both signals. So
+    /// this process blocks both signals, [`wait`](IntervalTimer::wait) returns
+    /// the signal, and the program ends between two reports.
     pub fn start(seconds: i32) -> Result<IntervalTimer, Errno> {
         let all = [libc::SIGALRM, libc::SIGTERM, libc::SIGINT];
         let blocked = if system::is_first_process() { &all[..] } else { &[libc::SIGALRM] };

@@ -37,13 +37,14 @@ use system::{CStrArray, Utsname};
 /// Memory of 16 KiB, into which the program reads tables and datagrams.
 ///
 /// One page would be enough for a table, because a read returns at most one
-/// page: see fs/seq_file.c. A datagram is at most as long as the longest buffer
-/// of an earlier receive, and the first datagram is at most 8 KiB long: see
-/// `netlink_dump` in net/netlink/af_netlink.c. With a buffer of 32 KiB, a dump
-/// takes half as many datagrams and one percent less time.
+/// page: see fs/seq_file.c. The first datagram of a dump is at most 8 KiB long.
+/// A later datagram is at most 8 KiB long, or as long as the longest buffer
+/// that an earlier receive passed to the kernel: see `netlink_dump` in
+/// net/netlink/af_netlink.c. So every datagram fits. A buffer of 32 KiB would
+/// halve the number of datagrams, but save only one percent of the time.
 type Buffer = ReadBuffer<{ 16384 / WORD_SIZE }>;
 
-/// The longest text that the program composes.
+/// The number of bytes in the longest text that the program composes.
 const LONGEST_TEXT: usize =
     if LONGEST_REPORT > LONGEST_MESSAGE { LONGEST_REPORT } else { LONGEST_MESSAGE };
 

@@ -1,4 +1,4 @@
-//! Counts of the sockets in the kernel's dumps by sock_diag(7).
+//! Counts the sockets in the dumps of sock_diag(7).
 
 use network_connections::kernel::errno::Errno;
 use network_connections::kernel::sock_diag::{DumpKind, kernel_dump_is_reliable, parse_datagram};
@@ -8,12 +8,13 @@ use network_connections::model::filter::Filter;
 use crate::Buffer;
 use crate::system::{Fd, Utsname};
 
-/// Counts the sockets of the program's own network namespace by sock_diag(7).
+/// Counts the sockets of the program's own network namespace in the dumps of
+/// sock_diag(7).
 ///
 /// # Errors
-/// Returns [`Errno::PROTONOSUPPORT`] if the release of the kernel has no
-/// reliable dump. Returns another error if the kernel does not dump all
-/// sockets.
+/// Returns [`Errno::PROTONOSUPPORT`] if the dumps of this kernel release are
+/// not reliable. Returns [`Errno::MSGSIZE`] if a datagram is truncated.
+/// Otherwise, returns the error of a system call or of [`parse_datagram`].
 pub fn count_sockets(
     filter: &Filter,
     buffer: &mut Buffer,

@@ -1,4 +1,4 @@
-//! Counts of the sockets and the tracked connections in the tables of procfs.
+//! Counts the sockets and the tracked connections in the tables of procfs.
 
 use network_connections::bytes::decimal::parse_decimal;
 use network_connections::bytes::split::split_once;
@@ -97,11 +97,12 @@ fn explain_missing_conntrack(procfs: &[u8], errno: Errno) -> Reason {
     }
 }
 
-/// Reads how full the table of tracked connections is.
+/// Reads the number of entries in the table of tracked connections, and the
+/// limit of the table.
 ///
-/// The procfs directory of a process lacks the files with the two numbers. The
-/// function then reads the files in `/proc`, if the process is in the program's
-/// own network namespace.
+/// The procfs directory of a process, such as `/proc/PID`, lacks the files with
+/// these numbers. If the process is in the program's own network namespace, the
+/// function reads the files in `/proc` instead.
 ///
 /// # Errors
 /// Returns a failure if the program can't read a file, or if a file has no
@@ -128,7 +129,8 @@ pub fn read_table_fill(procfs: &[u8], buffer: &mut Buffer) -> Result<TableFill, 
 /// Returns whether `directory` is the procfs directory of a process in the
 /// program's own network namespace.
 fn is_own_namespace(directory: &[u8], buffer: &mut Buffer) -> bool {
-    // A link has a text such as "net:[4026531840]", of at most 64 bytes.
+    // The target of the link `ns/net` is a text such as "net:[4026531840]", of
+    // at most 64 bytes.
     const LONGEST_LINK: usize = 64;
     let own = FilePath { directory: b"/proc/self", name: ProcFile::NetworkNamespace.name() };
     let (a, b) = buffer.bytes_mut().split_at_mut_checked(LONGEST_LINK).unwrap_or_default();

@@ -1,8 +1,8 @@
 //! The C library: the start and the end of the program, its system calls, and
 //! all `unsafe` code.
 //!
-//! A function repeats a system call that a signal interrupted, except `close`
-//! and `poll`.
+//! Every function repeats a system call that a signal interrupted. The only
+//! exceptions are the calls `close` and `poll`.
 
 use core::ffi::{CStr, c_char, c_int, c_uint};
 use core::mem::{ManuallyDrop, MaybeUninit};
@@ -20,17 +20,18 @@ use crate::Memory;
 #[link(name = "c")]
 unsafe extern "C" {}
 
-/// All large memory. A static is zero without a call, and keeps the stack
-/// small.
+/// The large values of the program. A static keeps the values off the stack,
+/// and the kernel zeroes a static before the program starts.
 static mut MEMORY: Memory = Memory::ZERO;
 
-/// Starts the program, for the C library's start-up code.
+/// Starts the program. The start-up code of the C library calls this function.
 ///
 /// # Safety
-/// `argv` and `envp` must be arrays of pointers to C strings, each with a null
-/// pointer at its end, that live as long as the process.
-// SAFETY: no other symbol of the program is called main, and this one has the
-// type that C prescribes.
+/// `argv` and `envp` must be arrays of pointers to C strings. Each array must
+/// have a null pointer at its end. The arrays and the strings must live as long
+/// as the process.
+// SAFETY: no other symbol of the program is called main, and this function has
+// the type that C prescribes.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn main(
     _argc: c_int,
@@ -54,8 +55,9 @@ fn panic(_: &PanicInfo) -> ! {
     unsafe { libc::abort() }
 }
 
-/// Stands in for a function of std. In a debug build, the compiled core refers
-/// to this symbol to unwind, but the panic handler aborts first.
+/// Replaces the function of std with the same name. In a debug build, the
+/// compiled `core` crate refers to this symbol for unwinding. The program never
+/// unwinds, because the panic handler aborts.
 // SAFETY: std, which has the other function of this name, is not linked.
 #[cfg(debug_assertions)]
 #[unsafe(no_mangle)]
@@ -88,8 +90,8 @@ impl Iterator for CStrArray {
 }
 
 impl CStrArray {
-    /// Returns the value of a variable of the environment. An empty value
-    /// counts as none.
+    /// Returns the value of an environment variable, or nothing if the variable
+    /// is missing or empty.
     pub fn variable(&self, name: &[u8]) -> Option<&'static [u8]> {
         for string in self.clone() {
             match split_once(string, b'=') {
@@ -103,7 +105,7 @@ impl CStrArray {
     }
 }
 
-/// Memory for a path with a null byte at its end, as the C library takes it.
+/// Memory for a path that ends with a null byte, as the C library requires.
 struct PathBuffer(Vec<u8, { libc::PATH_MAX as usize }>);
 
 impl PathBuffer {
@@ -163,8 +165,9 @@ impl Fd {
         Fd::open_with(path, libc::O_RDONLY)
     }
 
-    /// Creates a file for writing that everybody may read, whatever umask the
-    /// process inherited. Fails if the file exists.
+    /// Creates a file, and opens the file for writing. Everybody may read the
+    /// file, regardless of the umask that the process inherited. Fails if the
+    /// file exists.
     pub fn create_new(path: &FilePath) -> Result<Fd, Errno> {
         // SAFETY: umask has no preconditions.
         unsafe { libc::umask(0) };
@@ -184,10 +187,11 @@ impl Fd {
             .map(Fd::owning)
     }
 
-    /// Locks the file until it is closed.
+    /// Locks the file until the descriptor is closed. Does not wait for the
+    /// lock.
     ///
     /// # Errors
-    /// [`Errno::AGAIN`] if another process has locked it.
+    /// Returns [`Errno::AGAIN`] if another process holds the lock.
     pub fn lock(&self) -> Result<(), Errno> {
         // SAFETY: flock has no preconditions.
         retry(|| unsafe { libc::flock(self.0, libc::LOCK_EX | libc::LOCK_NB) } as isize).map(drop)
@@ -201,17 +205,19 @@ impl Fd {
     }
 
     /// Writes all of `bytes`, and closes the file. Some file systems report a
-    /// failed write only at the close.
+    /// failed write only at the close, so the function also returns the error
+    /// of the close.
     pub fn write_and_close(self, bytes: &[u8]) -> Result<(), Errno> {
         write_all(self.0, bytes)?;
         let fd = ManuallyDrop::new(self).0;
-        // SAFETY: the descriptor is open, and nothing uses it after this.
+        // SAFETY: the descriptor is open, and nothing uses the descriptor after
+        // this call.
         if unsafe { libc::close(fd) } == 0 {
             return Ok(());
         }
         match last_error() {
-            // The kernel has closed the descriptor, and nobody may close it
-            // again.
+            // The kernel has closed the descriptor, and the program must not
+            // close the descriptor again.
             Errno::INTR => Ok(()),
             errno => Err(errno),
         }
@@ -242,7 +248,8 @@ impl Fd {
 
 impl Drop for Fd {
     fn drop(&mut self) {
-        // SAFETY: the descriptor is open, and nothing uses it after this.
+        // SAFETY: the descriptor is open, and nothing uses the descriptor after
+        // this call.
         unsafe { libc::close(self.0) };
     }
 }
@@ -257,8 +264,8 @@ pub fn write_all(fd: c_int, mut bytes: &[u8]) -> Result<(), Errno> {
     while !bytes.is_empty() {
         // SAFETY: `bytes` is readable memory of this length.
         let written = retry(|| unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) })?;
-        // Without this error, a device that always returns 0 would make the
-        // loop endless.
+        // Without this error, a device whose write always returns 0 would make
+        // the loop endless.
         bytes = match bytes.get(written..) {
             Some(rest) if written > 0 => rest,
             _ => return Err(Errno::IO),
@@ -284,8 +291,8 @@ pub fn unlink(path: &FilePath) -> Result<(), Errno> {
     retry(|| unsafe { libc::unlinkat(libc::AT_FDCWD, c_path, 0) } as isize).map(drop)
 }
 
-/// Returns whether the path is a regular file. A symbolic link never counts as
-/// one.
+/// Returns whether the path is a regular file. A symbolic link is not a regular
+/// file, even if the target of the link is.
 pub fn is_regular_file(path: &FilePath) -> Result<bool, Errno> {
     let mut path_buffer = PathBuffer::new();
     let c_path = path_buffer.join(path)?;
@@ -312,8 +319,9 @@ pub fn read_link<'a>(path: &FilePath, buffer: &'a mut [u8]) -> Result<&'a [u8], 
 
 /// Sleeps for this many milliseconds, or until a signal arrives.
 ///
-/// The function is poll, because on 32 bits musl's nanosleep needs a system
-/// call that a kernel without CONFIG_COMPAT_32BIT_TIME lacks.
+/// The function calls poll and not nanosleep, because on 32 bits musl's
+/// nanosleep needs a system call that a kernel without CONFIG_COMPAT_32BIT_TIME
+/// lacks.
 pub fn sleep(milliseconds: c_int) {
     // SAFETY: the number of descriptors is 0, so poll does not use the null
     // pointer.
@@ -336,7 +344,7 @@ impl Utsname {
         unsafe { CStr::from_ptr(names.nodename.as_ptr()) }.to_bytes()
     }
 
-    /// Returns the release of the kernel, or an empty one if uname fails.
+    /// Returns the release of the kernel, or an empty text if uname fails.
     pub fn release(&mut self) -> &[u8] {
         let Some(names) = self.uname() else { return b"" };
         // SAFETY: the kernel ends every field with a null byte.
@@ -351,8 +359,8 @@ impl Utsname {
     }
 }
 
-/// Returns whether this is the first process of its PID namespace, as in a
-/// container.
+/// Returns whether this process is the first process of a PID namespace, such
+/// as the first process of a container.
 pub fn is_first_process() -> bool {
     // SAFETY: getpid has no preconditions.
     unsafe { libc::getpid() == 1 }
@@ -368,8 +376,8 @@ pub fn reset_signal(signal: c_int) {
     unsafe { libc::sigaction(signal, default.as_ptr(), ptr::null_mut()) };
 }
 
-/// Blocks these signals and no others, and opens a descriptor to
-/// [receive](receive_signal) them.
+/// Blocks these signals, unblocks all other signals, and opens a descriptor
+/// from which [`receive_signal`] receives the blocked signals.
 pub fn block_signals(signals: &[c_int]) -> Result<Fd, Errno> {
     // All zeros are the empty set.
     let mut set = MaybeUninit::<libc::sigset_t>::zeroed();

@@ -1,8 +1,9 @@
 //! JSON.
 //!
 //! The report on sockets has the layout of Python's `json.dumps(…, indent=4)`,
-//! and no later version adds a key. The report on tracked connections has each
-//! object of states or statuses on one line:
+//! and no later version of the program adds a key to this report. The report on
+//! tracked connections has each object of states and each object of statuses on
+//! one line:
 //!
 //! ```json
 //! {

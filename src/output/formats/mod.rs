@@ -3,8 +3,8 @@
 use super::format::Format;
 use crate::bytes::name_list::NameList;
 
-/// Declares the modules, the list and the names of the formats, with the
-/// default format first.
+/// Declares the module of each format, the list of all formats, and the list of
+/// their names. The first format is the default.
 macro_rules! formats {
     ($($name:ident)*) => {
         $(pub mod $name;)*
@@ -28,7 +28,7 @@ formats! {
 /// The format of a report if the command line names no format.
 pub const DEFAULT: &Format = ALL[0];
 
-/// Returns the format with this name.
+/// Returns the format with this name, or nothing if no format has the name.
 pub fn from_name(name: &[u8]) -> Option<&'static Format> {
     ALL.get(NAMES.position(name)?).copied()
 }

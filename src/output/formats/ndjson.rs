@@ -1,5 +1,5 @@
-//! The JSON object on one line without spaces: newline-delimited JSON, which
-//! log collectors read.
+//! Newline-delimited JSON, which log collectors read. Each report is the object
+//! of the `json` format on one line without spaces.
 
 use crate::model::schema::Schema;
 use crate::output::format::{Format, SOCKET_STATES, Section, TableSection};
