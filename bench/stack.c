@@ -3,8 +3,9 @@
 #include "plugin.h"
 
 enum { READ = 1, WRITE = 2 };
-// Below are the program's code and data (cross/sections.ld), above is the stack. There is nothing else.
-enum { STACK = 0x1000000 };
+// Below are the program's code and data (cross/sections.ld), above is the stack. There is nothing else, except the
+// descriptors of an x86's segments, which QEMU keeps below the lowest address that the stack may have.
+enum { STACK = 0x1000000, STACK_LIMIT = 8 << 20 };
 
 static uint64_t first, lowest;
 
@@ -12,6 +13,7 @@ static void accessed(unsigned processor, uint32_t kind, uint64_t address, void *
 {
     if (address < STACK) return;
     if (first == 0) first = lowest = address;
+    if (address < first && first - address > STACK_LIMIT) return;
     if (address < lowest) lowest = address;
 }
 

@@ -37,8 +37,8 @@ named_enum! {
 
 /// The socket tables and their files, in the order of reading. The last table
 /// is one that every system has. If a process ends between two reads, its files
-/// disappear. Missing IPv6 files would look like a system with IPv6 off, but the
-/// missing last file is an error.
+/// disappear. Missing IPv6 files would look like a system with IPv6 off, but
+/// the missing last file is an error.
 pub const SOCKET_TABLES: &[(SocketTable, ProcFile)] = &[
     (SocketTable::Tcp4, ProcFile::Tcp),
     (SocketTable::Tcp6, ProcFile::Tcp6),
