@@ -14,10 +14,9 @@ use super::socket::{Socket, SocketTable};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counts {
     subject: Subject,
-    /// The counters of the first basic group, one for each column. The counters
-    /// of the second basic group follow, and so on. Every group has
-    /// `MOST_COLUMNS` counters. A subject with fewer columns leaves the last
-    /// counters of each group at 0.
+    /// The counters of all basic groups, group after group, with one counter
+    /// for each column. Every group has `MOST_COLUMNS` counters. A subject with
+    /// fewer columns leaves the last counters of each group at 0.
     counters: [u32; Schema::MOST_COLUMNS * Schema::MOST_GROUPS],
     /// How full the table of tracked connections is, or nothing if unknown.
     pub table_fill: Option<TableFill>,
@@ -68,7 +67,8 @@ impl Counts {
         }
     }
 
-    /// Returns the number in a column of a group, as a sum over basic groups.
+    /// Returns the count of a column in a group: the sum over the basic groups
+    /// of the group.
     pub fn cell(&self, group: usize, column: usize) -> u32 {
         let mut sum: u32 = 0;
         if let Some(group) = self.subject.schema().groups.get(group) {

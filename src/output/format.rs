@@ -34,8 +34,8 @@ pub struct Format {
 ///   as `tcp` and `4`.
 /// - `<COLUMN>` and `<column>`, only in `column`: the name of the column, such
 ///   as `SYN_SENT`, and the lowercase name, such as `syn_sent`.
-/// - `<count>`: the count of the column in `column`, or the total of the group
-///   in `group_start`.
+/// - `<count>`: in `column`, the count of the column. In `group_start`, the
+///   total of the group.
 /// - `<host>` and `<interval>`: the values of [`Origin`].
 #[derive(Debug, PartialEq, Eq)]
 pub struct Section {
@@ -62,8 +62,8 @@ pub struct Section {
 }
 
 impl Section {
-    /// A section without groups, columns and text. The sections of the formats
-    /// take the fields that they do not set from `EMPTY`.
+    /// A section without groups, columns and text. `EMPTY` supplies every field
+    /// that a section of a format does not set.
     pub const EMPTY: Section = Section {
         groups: 0..0,
         columns: 0..0,

@@ -38,8 +38,8 @@ use system::{CStrArray, Utsname};
 ///
 /// One page would be enough for a table, because a read returns at most one
 /// page: see fs/seq_file.c. The first datagram of a dump is at most 8 KiB long.
-/// A later datagram is at most 8 KiB long, or as long as the longest buffer
-/// that an earlier receive passed to the kernel: see `netlink_dump` in
+/// The limit for a later datagram is 8 KiB or the length of the longest buffer
+/// of the earlier `recv` calls, whichever is larger: see `netlink_dump` in
 /// net/netlink/af_netlink.c. So every datagram fits. A buffer of 32 KiB would
 /// halve the number of datagrams, but save only one percent of the time.
 type Buffer = ReadBuffer<{ 16384 / WORD_SIZE }>;
@@ -213,8 +213,9 @@ fn print(text: &TextBuffer) -> Result<(), Failure> {
         .map_err(|errno| failed(Resource::StandardOutput, errno))
 }
 
-/// Prints a message: for a person on standard error, for a monitor on standard
-/// output. If the output fails, the exit status still reports the error.
+/// Prints a message on standard error for a person, or on standard output for a
+/// monitor. The function ignores a failure to print, because the exit status of
+/// the program also reports the error that the message describes.
 fn print_message(audience: Audience, text: &TextBuffer) {
     let descriptor = match audience {
         Audience::Person => system::STANDARD_ERROR,

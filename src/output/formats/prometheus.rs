@@ -1,5 +1,5 @@
-//! The text format of Prometheus, version 0.0.4, which
-//! prometheus.io/docs/instrumenting/exposition_formats explains.
+//! Version 0.0.4 of the text format of Prometheus. Its description is at
+//! prometheus.io/docs/instrumenting/exposition_formats.
 //!
 //! The report has no sums, because Prometheus computes sums with `sum by`.
 //!
