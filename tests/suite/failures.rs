@@ -503,42 +503,20 @@ fn failures(
 /// How often in a row a call that persists is interrupted.
 const INTERRUPTIONS: usize = 30;
 
-/// Whether a new file was closed without a write. Once, on Linux 6.18 and with other programs running, the supervisor
-/// was not told of a write that had been done: the file was whole. Why is not known. A program that does not write
-/// does not write the second time either, and leaves an empty file.
-fn lacks_a_write(calls: &[Answered]) -> bool {
-    calls.windows(2).any(|pair| {
-        let [opened, closed] = pair else { return false };
-        (opened.name, opened.errno, closed.name) == ("openat", None, "close")
-            && opened.file.ends_with(".tmp")
-            && opened.file == closed.file
-    })
-}
-
 /// Has that go wrong, and sees what is left.
 fn check(place: &Place, (mode, first, errno, which): Failure) {
-    let attempt = || {
-        let mut failed = 0;
-        let (outcome, calls) = run(place, mode, |call| {
-            let fails = call.place >= first
-                && match which {
-                    Which::One => call.place == first,
-                    Which::Kind(name) => call.name == name,
-                    Which::All => !errnos(call.name).is_empty(),
-                }
-                && (errno != EINTR || failed < INTERRUPTIONS);
-            failed += usize::from(fails);
-            if fails { Answer::Fail(errno) } else { Answer::GoOn }
-        });
-        (failed, outcome, calls)
-    };
-    let (mut failed, mut outcome, mut calls) = attempt();
-    if lacks_a_write(&calls) {
-        eprintln!(
-            "{mode}: errno {errno} for {which:?} from {first} on is run again: no write in {calls:?}"
-        );
-        (failed, outcome, calls) = attempt();
-    }
+    let mut failed = 0;
+    let (outcome, calls) = run(place, mode, |call| {
+        let fails = call.place >= first
+            && match which {
+                Which::One => call.place == first,
+                Which::Kind(name) => call.name == name,
+                Which::All => !errnos(call.name).is_empty(),
+            }
+            && (errno != EINTR || failed < INTERRUPTIONS);
+        failed += usize::from(fails);
+        if fails { Answer::Fail(errno) } else { Answer::GoOn }
+    });
     let what = || format!("{mode}: errno {errno} for {which:?} from {first} on: {calls:?}");
     assert!(failed > 0, "{}", what());
     assert_eq!(outcome, expected(place, mode, &calls), "{}", what());

@@ -160,6 +160,7 @@ fn supervise_from(
     answer: impl FnMut(&Call) -> Answer + Send,
 ) -> io::Result<Run> {
     let (ours, theirs) = UnixStream::pair()?;
+    let theirs = move_up(theirs)?;
     let channel = theirs.as_raw_fd();
     // All calls wait, but that by which the child tells of its listener. (Exec closes both.)
     let filter = [
@@ -192,6 +193,19 @@ fn supervise_from(
         let output = output?;
         Ok(Run { output, calls: calls? })
     })
+}
+
+/// Gives a descriptor a number that the program has for none of its own, even if none of its calls of close is done: the
+/// filter knows the channel by its number, and lets what is written to it pass.
+fn move_up(descriptor: UnixStream) -> io::Result<OwnedFd> {
+    const FIRST: libc::c_int = 500;
+    // SAFETY: the descriptor is open.
+    let moved = unsafe { libc::fcntl(descriptor.as_raw_fd(), libc::F_DUPFD_CLOEXEC, FIRST) };
+    if moved < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the call has just opened it, and nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(moved) })
 }
 
 struct Supervisor {
