@@ -2,4 +2,4 @@
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|input: &[u8]| network_connections_fuzz::fuzzed::options(input));
+fuzz_target!(|input: &[u8]| network_connections_fuzz::properties::options(input));

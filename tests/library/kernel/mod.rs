@@ -1,0 +1,3 @@
+mod conntrack_table;
+mod sock_diag;
+mod socket_table;

@@ -1,0 +1,361 @@
+//! The parser: cases by hand, then whatever proptest thinks of, against the oracle.
+
+use network_connections::bytes::swar::WORD_SIZE;
+use network_connections::kernel::socket_row::HEAD_LENGTH;
+use network_connections::kernel::table_reader::{ReadBuffer, TableReader};
+use network_connections::model::socket::Family::{self, Inet, Inet6};
+use network_connections::model::socket::State;
+use proptest::prelude::*;
+
+use crate::oracles::socket_table::{self as oracle, Socket};
+use crate::pieces::{LEAST, Sockets, sockets};
+use crate::samples::damage::{cut, damage, damaged, places};
+use crate::samples::socket_table::{self as samples, ZERO, row};
+
+const HEADER: &[u8] = samples::HEADER.as_bytes();
+
+/// What the parser makes of a table of this one line under a header.
+fn line(family: Family, line: &str) -> Sockets {
+    sockets(family, [HEADER, line.as_bytes(), b"\n"])
+}
+
+const SELF: &str = "00000000000000000000000001000000";
+
+#[test]
+fn rows_are_sockets() {
+    let cases = [
+        (
+            "established",
+            "   0: 0100007F:1F90 0200007F:C001 01 00000000:00000000",
+            State::Established,
+            false,
+        ),
+        (
+            "listening",
+            "   1: 00000000:1F90 00000000:0000 0A 00000000:00000000",
+            State::Listen,
+            true,
+        ),
+        (
+            "a remote port alone isn't a remote address",
+            "   2: 0100007F:1F90 00000000:C001 07 0",
+            State::Close,
+            true,
+        ),
+        (
+            "big-endian",
+            "   3: 7F000001:1F90 7F000001:C001 06 00000000:00000000",
+            State::TimeWait,
+            false,
+        ),
+        (
+            "only the last digit isn't zero",
+            "   4: 0100007F:1F90 00000001:0000 02 ",
+            State::SynSent,
+            false,
+        ),
+        (
+            "only the first digit isn't zero",
+            "   5: 0100007F:1F90 10000000:0000 03 ",
+            State::SynRecv,
+            false,
+        ),
+        ("slot of four digits", "9999: 0100007F:1F90 0200007F:C001 04 ", State::FinWait1, false),
+        ("slot of five digits", "10000: 0100007F:1F90 0200007F:C001 05 ", State::FinWait2, false),
+        (
+            "slot of ten digits",
+            "2147483647: 0100007F:1F90 0200007F:C001 08 ",
+            State::CloseWait,
+            false,
+        ),
+        ("no blank before the slot", "0: 0100007F:1F90 0200007F:C001 09 ", State::LastAck, false),
+        ("letters", "   0: ABCDEF7F:ABCD ABCDEF7F:EF01 0B ", State::Closing, false),
+        (
+            "all digits of sl",
+            "1234567890: 01234567:8901 23456789:0123 01 ",
+            State::Established,
+            false,
+        ),
+        ("nothing behind st", "   0: 0100007F:1F90 0200007F:C001 0A", State::Listen, false),
+        (
+            "a state that the kernel shows as 03",
+            "   0: 0100007F:1F90 0200007F:C001 0C ",
+            State::Unknown,
+            false,
+        ),
+        (
+            "a state that the kernel doesn't show",
+            "   0: 0100007F:1F90 0200007F:C001 0D ",
+            State::Unknown,
+            false,
+        ),
+        ("no state", "   0: 0100007F:1F90 0200007F:C001 00 ", State::Unknown, false),
+        (
+            "the last state there can be",
+            "   0: 0100007F:1F90 0200007F:C001 FF ",
+            State::Unknown,
+            false,
+        ),
+        (
+            "a multiple of 16 isn't state 0A",
+            "   0: 0100007F:1F90 0200007F:C001 A0 ",
+            State::Unknown,
+            false,
+        ),
+    ];
+    for (name, row, state, has_no_remote) in cases {
+        let sockets = line(Inet, row).unwrap();
+        let seen = sockets.iter().map(|socket| (socket.state, socket.has_no_remote));
+        assert_eq!(seen.collect::<Vec<_>>(), [(state, has_no_remote)], "{name}");
+    }
+}
+
+#[test]
+fn ipv6_rows_are_sockets() {
+    let last = format!("{}1", &ZERO[1..]);
+    let first = format!("1{}", &ZERO[1..]);
+    let cases = [
+        ("established", SELF, State::Established, false),
+        ("unconnected", ZERO, State::Established, true),
+        ("only the last digit isn't zero", last.as_str(), State::Established, false),
+        ("only the first digit isn't zero", first.as_str(), State::Established, false),
+    ];
+    for (name, remote, state, has_no_remote) in cases {
+        let row = format!("2147483647: {SELF}:1F90 {remote}:C001 01 00000000:00000000");
+        let socket = Socket { state, has_no_remote, local_port: 0x1F90, remote_port: 0xC001 };
+        assert_eq!(line(Inet6, &row), Ok(vec![socket]), "{name}");
+    }
+}
+
+#[test]
+fn other_lines_are_errors() {
+    let cases = [
+        ("empty", ""),
+        ("blank", "    "),
+        ("a tab before the slot", "\t   0: 0100007F:1F90 0200007F:C001 01 "),
+        ("another header", "  sl  local_address rem_address   st"),
+        ("words", "hello, world"),
+        ("no slot", " 0100007F:1F90 0200007F:C001 01 "),
+        ("slot without digits", "   : 0100007F:1F90 0200007F:C001 01 "),
+        ("slot without a colon", "   0  0100007F:1F90 0200007F:C001 01 "),
+        ("hexadecimal slot", "   A: 0100007F:1F90 0200007F:C001 01 "),
+        ("hexadecimal slot of four letters", "FFFF: 0100007F:1F90 0200007F:C001 01 "),
+        ("slot alone", "   0:"),
+        ("nothing between slot and address", "   0:0100007F:1F90 0200007F:C001 01 "),
+        ("local address too short", "   0: 100007F:1F90 0200007F:C001 01 "),
+        ("local address too long", "   0: 00100007F:1F90 0200007F:C001 01 "),
+        ("local address of IPv6", "   0: 00000000000000000000000001000000:1F90 0200007F:C001 01 "),
+        ("local address not hexadecimal", "   0: 0100007G:1F90 0200007F:C001 01 "),
+        ("no local port", "   0: 0100007F 0200007F:C001 01 "),
+        ("local port too short", "   0: 0100007F:F90 0200007F:C001 01 "),
+        ("local port too long", "   0: 0100007F:01F90 0200007F:C001 01 "),
+        ("remote address too short", "   0: 0100007F:1F90 200007F:C001 01 "),
+        ("remote address not hexadecimal", "   0: 0100007F:1F90 0200007x:C001 01 "),
+        ("remote port not hexadecimal", "   0: 0100007F:1F90 0200007F:C0-1 01 "),
+        ("no remote address", "   0: 0100007F:1F90"),
+        ("no st", "   0: 0100007F:1F90 0200007F:C001"),
+        ("no st but a blank", "   0: 0100007F:1F90 0200007F:C001 "),
+        ("st of one digit", "   0: 0100007F:1F90 0200007F:C001 1 "),
+        ("st of one digit, and the end", "   0: 0100007F:1F90 0200007F:C001 1"),
+        ("st of three digits", "   0: 0100007F:1F90 0200007F:C001 001 "),
+        ("st of ten digits", "   0: 0100007F:1F90 0200007F:C001 0100000000 "),
+        ("lower case", "   0: 0100007f:1F90 0200007F:C001 01 "),
+        ("st in lower case", "   0: 0100007F:1F90 0200007F:C001 0b "),
+        ("a blank between digits of sl", " 1 0: 0100007F:1F90 0200007F:C001 01 "),
+        ("a blank behind sl", "  1 : 0100007F:1F90 0200007F:C001 01 "),
+        ("a colon in sl", "12:3: 0100007F:1F90 0200007F:C001 01 "),
+        ("bytes above ASCII in sl", "1\u{e9}0: 0100007F:1F90 0200007F:C001 01 "),
+        ("sl of eleven columns", "          0: 0100007F:1F90 0200007F:C001 01 "),
+        ("sl of eleven digits", "12345678901: 0100007F:1F90 0200007F:C001 01 "),
+        ("st not hexadecimal", "   0: 0100007F:1F90 0200007F:C001 0x "),
+        ("st of no hexadecimal digits", "   0: 0100007F:1F90 0200007F:C001 xx "),
+        ("a tab", "   0:\t0100007F:1F90 0200007F:C001 01 "),
+        ("two blanks", "   0: 0100007F:1F90  0200007F:C001 01 "),
+        ("a carriage return", "   0: 0100007F:1F90 0200007F:C001 01\r"),
+        ("bytes above ASCII", "   0: 0100007F:1F90 0200007F:C001 0\u{b2} "),
+        ("a null byte", "   0: 0100007F:1F90 0200007F\0C001 01 "),
+    ];
+    for (name, row) in cases {
+        assert_eq!(line(Inet, row), Err((2, row.into())), "{name}");
+    }
+    let ipv4 = "   0: 0100007F:1F90 0200007F:C001 01 ";
+    assert_eq!(line(Inet6, ipv4), Err((2, ipv4.into())), "an IPv4 row among IPv6 rows");
+}
+
+#[test]
+fn an_error_shows_the_start_of_the_line_and_its_number() {
+    let row = b"   0: 0100007F:1F90 0200007F:C001 01 \n";
+    let long = [b'x'; 2 * HEAD_LENGTH];
+    let start = long[..HEAD_LENGTH].to_vec();
+    assert_eq!(sockets(Inet, [HEADER, row, row, &long, b"\n", row]), Err((4, start.clone())));
+    assert_eq!(sockets(Inet, [HEADER, row, row, &long]), Err((4, start)), "a last line");
+    let blanks = format!("{:HEAD_LENGTH$}", "");
+    let row = format!("{blanks}0: 0100007F:1F90 0200007F:C001 01");
+    assert_eq!(line(Inet, &row), Err((2, blanks.into())), "wider than any row");
+}
+
+#[test]
+fn the_last_line_needs_no_newline() {
+    let socket = Socket {
+        state: State::Established,
+        has_no_remote: false,
+        local_port: 0x1F90,
+        remote_port: 0xC001,
+    };
+    let cases: [(&[u8], Sockets); 7] = [
+        (b"", Ok(vec![])),
+        (b"   0: 0100007F:1F90 0200007F:C001 01 00000000:0", Ok(vec![socket])),
+        (b"   0: 0100007F:1F90 0200007F:C001 01 ", Ok(vec![socket])),
+        (b"   0: 0100007F:1F90 0200007F:C001 01", Ok(vec![socket])),
+        (
+            b"   0: 0100007F:1F90 0200007F:C001 0",
+            Err((2, b"   0: 0100007F:1F90 0200007F:C001 0".into())),
+        ),
+        (b"   0: 0100007F:1F90", Err((2, b"   0: 0100007F:1F90".into()))),
+        (b" ", Err((2, b" ".into()))),
+    ];
+    for (last, expected) in cases {
+        assert_eq!(sockets(Inet, [HEADER, last]), expected, "{:?}", last.escape_ascii());
+    }
+}
+
+#[test]
+fn the_header_may_be_anything() {
+    let row = b"   0: 0100007F:1F90 0200007F:C001 01 \n";
+    for header in [&b"\n"[..], b"   0: 0100007F:1F90 0200007F:C001 01 \n", b"\xff\0\n", HEADER] {
+        assert_eq!(sockets(Inet, [header, row]).map(|sockets| sockets.len()), Ok(1));
+    }
+    assert_eq!(sockets(Inet, [HEADER]), Ok(vec![]), "a header alone");
+    assert_eq!(sockets(Inet, [&HEADER[..5]]), Ok(vec![]), "a header without its end");
+    assert_eq!(sockets(Inet, []), Ok(vec![]), "an empty file");
+}
+
+#[test]
+fn lines_may_be_of_any_length() {
+    let row = b"   0: 0100007F:1F90 0200007F:C001 01 ";
+    // Zeros may be skipped, and capital letters are first taken for newlines.
+    for byte in *b"x0A" {
+        for length in (0..100).chain([4095, 4096, 4097, 60_000]) {
+            let tail = vec![byte; length];
+            let table = [&tail, &b"\n"[..], row, &tail, b"\n", row, &tail].concat();
+            let seen = sockets(Inet, [&table[..]]).map(|sockets| sockets.len());
+            assert_eq!(seen, Ok(2), "{length} times {}", byte.escape_ascii());
+        }
+    }
+}
+
+#[test]
+fn what_is_no_row_is_told_before_its_end() {
+    let mut buffer = ReadBuffer::<{ LEAST + 64 / WORD_SIZE }>::ZERO;
+    let mut rows = TableReader::socket_table(&mut buffer);
+    let mut reads = 0;
+    let line = loop {
+        reads += 1;
+        assert!(reads < 5, "this line has no end");
+        let room = rows.spare_mut();
+        room.fill(b'x');
+        if reads == 1 {
+            room[0] = b'\n';
+        }
+        let read = room.len();
+        if let Err(line) = rows.consume_sockets(read, Inet, |_| panic!("a socket")) {
+            break line;
+        }
+    };
+    assert_eq!((line.number, buffer.head(line)), (2, &[b'x'; HEAD_LENGTH][..]));
+}
+
+#[test]
+fn where_a_read_ends_changes_nothing() {
+    let tables: [(Family, &[u8]); 4] = [
+        (Inet, b"header\n   0: 0100007F:1F90 0200007F:C001 011\n"),
+        (Inet, b"header\n   0: 0100007F:1F90 0200007F:C001 01 x\n 123: 00000000:1F90 00000000:0000 0A\n"),
+        (Inet, b"header\n   0: 0100007F:1F90 0200007F:C001 01 x\n 123: 00000000:1F90 00000000;0000 0A x\nx"),
+        (Inet6, b"header\n2147483647: 00000000000000000000000001000000:1F90 00000000000000000000000001000000:C001 01 00000000:00000000\n"),
+    ];
+    for (family, table) in tables {
+        let whole = oracle::sockets(table, family);
+        assert_eq!(sockets(family, [table]), whole);
+        assert_eq!(sockets(family, table.chunks(1)), whole, "byte by byte");
+        for first in 0..table.len() {
+            for second in first..table.len() {
+                let pieces = [&table[..first], &table[first..second], &table[second..]];
+                assert_eq!(sockets(family, pieces), whole, "cut at {first} and {second}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_byte_in_every_place() {
+    for family in [Inet, Inet6] {
+        let row = match family {
+            Inet => "0: 0100007F:1F90 0200007F:C001 01 ".to_string(),
+            Inet6 => format!("0: {SELF}:1F90 {ZERO}:C001 01 "),
+        };
+        // Two bytes at once, because several are looked at together.
+        for place in 0..row.len() - 1 {
+            for first in 0..=u8::MAX {
+                for second in [row.as_bytes()[place + 1], b'0', b'A', b'g', b' ', 0x7f, 0xff] {
+                    let mut row = row.clone().into_bytes();
+                    row[place..place + 2].copy_from_slice(&[first, second]);
+                    let table = [HEADER, &row].concat();
+                    let expected = oracle::sockets(&table, family);
+                    assert_eq!(sockets(family, [&table[..]]), expected, "{}", row.escape_ascii());
+                }
+            }
+        }
+    }
+}
+
+fn family() -> impl Strategy<Value = Family> {
+    prop_oneof![Just(Inet), Just(Inet6)]
+}
+
+/// A table of rows, of which the last may lack its newline.
+fn table(family: Family) -> impl Strategy<Value = Vec<u8>> {
+    (prop::collection::vec(row(family), 0..12), any::<bool>()).prop_map(|(rows, newline)| {
+        let mut table = HEADER.to_vec();
+        table.extend(rows.join(&b'\n'));
+        if newline && !rows.is_empty() {
+            table.push(b'\n');
+        }
+        table
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn tables_are_read_as_by_the_oracle(
+        (family, table) in family().prop_flat_map(|family| (Just(family), table(family))),
+        places in places(),
+    ) {
+        let expected = oracle::sockets(&table, family);
+        prop_assert!(expected.is_ok());
+        prop_assert_eq!(sockets(family, cut(&table, &places)), expected);
+    }
+
+    #[test]
+    fn damaged_tables_are_read_as_by_the_oracle(
+        (family, table) in family().prop_flat_map(|family| (Just(family), table(family))),
+        damage in damage(b"\n :0AG"),
+        places in places(),
+    ) {
+        let table = damaged(table, damage);
+        prop_assert_eq!(sockets(family, cut(&table, &places)), oracle::sockets(&table, family));
+    }
+
+    #[test]
+    fn random_bytes_are_read_as_by_the_oracle(
+        family in family(),
+        bytes in prop::collection::vec(prop_oneof![any::<u8>(), Just(b'\n'), Just(b' ')], 0..1000),
+        places in places(),
+    ) {
+        let outcome = sockets(family, cut(&bytes, &places));
+        prop_assert_eq!(&outcome, &oracle::sockets(&bytes, family));
+        let lines = bytes.iter().filter(|&&byte| byte == b'\n').count();
+        prop_assert!(outcome.map_or(0, |sockets| sockets.len()) <= lines);
+    }
+}

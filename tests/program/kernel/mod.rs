@@ -1,0 +1,7 @@
+mod conntrack;
+mod fixtures;
+mod forwarded;
+mod netlink;
+mod ports;
+mod socket_states;
+mod tables;

@@ -1,0 +1,244 @@
+//! The sockets by netlink (--source), where the kernel doesn't tell them, or a system call fails.
+
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::harness::netlink::{BUFFER, NAME, open_sockets};
+use crate::harness::seccomp::{argument, end, filtered, load, unless};
+use crate::harness::supervisor::{Answer, Call, can_supervise, supervise};
+use crate::harness::{
+    counts, failed, fails, in_namespace, is_emulated, nonzero, number, numbered, program, report,
+};
+use crate::samples::report::numbers;
+use crate::samples::sock_diag::{SOCK_DIAG_BY_FAMILY, control, message, socket};
+use crate::samples::socket_table::STATES;
+
+#[test]
+fn a_failure_is_told_or_procfs_is_read_instead() {
+    let name = test_name!();
+    if !can_supervise(name) || !in_namespace(name, libc::CLONE_NEWNET) {
+        return;
+    }
+    let (_tcp, _udp, counted) = open_sockets();
+    let run = |arguments: &[&str], answer: &(dyn Fn(&Call) -> Answer + Sync)| {
+        let mut program = program();
+        supervise(program.arg("--all").args(arguments), answer)
+    };
+    let whole = run(&["--source=netlink"], &|_| Answer::GoOn);
+    let datagrams = whole.calls.iter().filter(|call| call.name == "recvfrom").count();
+    assert!(datagrams > 3, "{datagrams} datagrams, none of which comes behind sockets");
+
+    // (A number that was counted twice would be another, and another status.)
+    let check = ["-wall=10:10", "-ctcp6=2:2"];
+    let same = |arguments: &[&str]| program().arg("--all").args(arguments).output().unwrap();
+    let (by_procfs, checked) = (same(&[]), same(&check));
+    assert_eq!(checked.status.code(), Some(0));
+    let fails = |what: &str, reason: &str, answer: &(dyn Fn(&Call) -> Answer + Sync)| {
+        let message = format!("{NAME}: {reason}\n");
+        let told = format!("network-connections: {message}");
+        failed(run(&["--source=netlink"], answer).output, 1, &told, what);
+        let unknown = format!("NETWORK-CONNECTIONS UNKNOWN - {message}");
+        let Output { status, stdout, stderr } =
+            run(&[&["--source=netlink"], &check[..]].concat(), answer).output;
+        assert_eq!(String::from_utf8_lossy(&stdout), unknown, "{what}");
+        assert_eq!((status.code(), &stderr[..]), (Some(3), &b""[..]), "{what}");
+        // None of what was counted before is in the report.
+        assert_eq!(run(&["--source=auto"], answer).output, by_procfs, "{what}");
+        let output = run(&[&["--source=auto"], &check[..]].concat(), answer).output;
+        assert_eq!(output, checked, "{what}");
+    };
+    for (what, datagram, reason) in bad_datagrams() {
+        for place in 0..datagrams {
+            let received = AtomicUsize::new(0);
+            fails(what, reason, &|call| match call.name {
+                // (There are several runs.)
+                "socket" => {
+                    received.store(0, Ordering::Relaxed);
+                    Answer::GoOn
+                }
+                "recvfrom" if received.fetch_add(1, Ordering::Relaxed) == place => {
+                    receives(call, &datagram)
+                }
+                _ => Answer::GoOn,
+            });
+        }
+    }
+    let with_release = |release: &'static str| {
+        move |call: &Call| match call.name {
+            "uname" => {
+                // struct new_utsname (uapi/linux/utsname.h)
+                let mut texts = [[0; 65]; 6];
+                texts[2][..release.len()].copy_from_slice(release.as_bytes());
+                Answer::Put(0, texts.concat(), 0)
+            }
+            _ => Answer::GoOn,
+        }
+    };
+    for release in ["4.3.9", "3.18.0", "2.6.32-754.el6.x86_64", "", "x"] {
+        fails(release, "Protocol not supported", &with_release(release));
+    }
+    for release in ["4.4.0-210-generic", "4.10.0", "10.0.1"] {
+        let output = run(&["--source=netlink"], &with_release(release)).output;
+        let numbers = numbers(&String::from_utf8(output.stdout).unwrap());
+        assert_eq!(nonzero(numbers), counted, "{release}");
+    }
+}
+
+/// Has a call receive this datagram, as far as there is room for it.
+fn receives(call: &Call, datagram: &[u8]) -> Answer {
+    let [_, _, room, flags, ..] = call.arguments;
+    let received = &datagram[..datagram.len().min(room as usize)];
+    let is_whole = flags & libc::MSG_TRUNC as u64 != 0;
+    let length = if is_whole { datagram.len() } else { received.len() };
+    Answer::Put(1, received.to_vec(), length as i64)
+}
+
+/// Datagrams that no dump has, or that tell of a failure, with what must be said of them.
+fn bad_datagrams() -> [(&'static str, Vec<u8>, &'static str); 14] {
+    let bad = "Bad message";
+    let connection = socket(libc::AF_INET, 1, [1; 16], [80, 50000]);
+    let whole = message(SOCK_DIAG_BY_FAMILY, 0, &connection);
+    let disturbed = message(SOCK_DIAG_BY_FAMILY, libc::NLM_F_DUMP_INTR, &connection);
+    let done_but_disturbed =
+        message(libc::NLMSG_DONE as u16, libc::NLM_F_DUMP_INTR, &0_i32.to_ne_bytes());
+    let unknown_family = message(SOCK_DIAG_BY_FAMILY, 0, &socket(99, 1, [1; 16], [80, 50000]));
+    let done = |errno: i32| control(libc::NLMSG_DONE, -errno);
+    let mut too_long = connection.clone();
+    too_long.resize(BUFFER + 4 - 16, 0);
+    [
+        ("empty", vec![], bad),
+        ("cut-off", whole[..80].to_vec(), bad),
+        ("cut-off-behind-a-whole", [&whole[..], &whole[..80]].concat(), bad),
+        ("unknown-family", [&whole[..], &unknown_family].concat(), bad),
+        ("error", control(libc::NLMSG_ERROR, -libc::EOPNOTSUPP), "Operation not supported"),
+        ("no-error", control(libc::NLMSG_ERROR, 0), bad),
+        ("noop", control(libc::NLMSG_NOOP, 0), bad),
+        ("overrun", control(libc::NLMSG_OVERRUN, 0), bad),
+        ("no-module", done(libc::ENOENT), "No such file or directory"),
+        (
+            "failure-at-the-end",
+            [whole.clone(), done(libc::ENOMEM)].concat(),
+            "Cannot allocate memory",
+        ),
+        ("nobody-knows", done(i32::MAX), "Unknown error 2147483647"),
+        ("disturbed", [whole, disturbed].concat(), "Resource temporarily unavailable"),
+        ("disturbed-at-the-end", done_but_disturbed, "Resource temporarily unavailable"),
+        ("too-long", message(SOCK_DIAG_BY_FAMILY, 0, &too_long), "Message too long"),
+    ]
+}
+
+#[test]
+fn what_is_received_is_counted() {
+    if !can_supervise(test_name!()) {
+        return;
+    }
+    let mut datagrams = Vec::new();
+    // Each dump with its tables, each state with a datagram.
+    for tables in [&[0, 1][..], &[2], &[3]] {
+        for &table in tables {
+            let family = [libc::AF_INET, libc::AF_INET6][table % 2];
+            for (state, (_, hexadecimal)) in STATES.iter().enumerate() {
+                let code = u8::from_str_radix(hexadecimal, 16).unwrap();
+                let connection = socket(family, code, [1; 16], [80, 50000]);
+                let datagram = message(SOCK_DIAG_BY_FAMILY, 0, &connection);
+                match number(table, state) {
+                    0 => {}
+                    // As long as a datagram may be, by an attribute.
+                    1 => {
+                        let mut longest = connection;
+                        longest.resize(BUFFER - 16, 0);
+                        datagrams.push(message(SOCK_DIAG_BY_FAMILY, 0, &longest));
+                    }
+                    number => datagrams.push(datagram.repeat(number)),
+                }
+            }
+        }
+        datagrams.push(control(libc::NLMSG_DONE, 0));
+    }
+    let expected = report(program().arg(numbered().path()));
+    for source in ["--source=netlink", "--source=auto"] {
+        let mut next = datagrams.iter();
+        let run = supervise(program().arg(source), |call| match call.name {
+            "recvfrom" => receives(call, next.next().unwrap()),
+            _ => Answer::GoOn,
+        });
+        assert_eq!(String::from_utf8(run.output.stdout).unwrap(), expected, "{source}");
+        assert_eq!(next.next(), None);
+    }
+}
+
+#[test]
+fn no_system_call_is_in_vain() {
+    let name = test_name!();
+    if !can_supervise(name) || !in_namespace(name, libc::CLONE_NEWNET) {
+        return;
+    }
+    let (_tcp, _udp, _) = open_sockets();
+    // A table is read once for what it has, and once for its end; a dump is received in a datagram with
+    // sockets, and one without.
+    let procfs = "openat read read close ".repeat(4);
+    let netlink = format!("uname socket {}close ", "write recvfrom recvfrom ".repeat(3));
+    type Case<'a> = (&'a [&'a str], Option<(&'a str, i32)>, String);
+    let cases: [Case; 10] = [
+        (&[], None, procfs.clone()),
+        (&["-fjson", "--local-port=80"], None, procfs.clone()),
+        (&["--source=proc"], None, procfs.clone()),
+        (&["--source=netlink"], None, netlink.clone()),
+        (&["--source=netlink", "/proc"], None, netlink.clone()),
+        (&["--source=netlink", "-qtcp", "-a"], None, netlink.clone()),
+        (&["--source=auto"], None, netlink),
+        (&["--source=auto", "/proc/self"], None, procfs.clone()),
+        (&["--source=auto"], Some(("socket", libc::EPERM)), format!("uname socket {procfs}")),
+        (
+            &["--source=auto"],
+            Some(("recvfrom", libc::ENOBUFS)),
+            format!("uname socket write recvfrom close {procfs}"),
+        ),
+    ];
+    for (arguments, fault, expected) in cases {
+        let run = supervise(program().args(arguments), |call| match fault {
+            Some((name, errno)) if call.name == name => Answer::Fail(errno),
+            _ => Answer::GoOn,
+        });
+        let calls: Vec<&str> = run.calls.iter().map(|call| call.name).collect();
+        assert_eq!(calls.join(" "), format!("{expected}write exit_group"), "{arguments:?}");
+    }
+}
+
+/// Has a program get EPERM for sockets of sock_diag, as in a container that forbids them. (No other call has
+/// these three arguments, whatever the number of this one is on the machine that the program is for.)
+fn without_sock_diag(program: &mut Command) {
+    let filter = vec![
+        load(argument(0)),
+        unless(libc::AF_NETLINK as u32, 5),
+        load(argument(1)),
+        unless(libc::SOCK_RAW as u32, 3),
+        load(argument(2)),
+        unless(libc::NETLINK_SOCK_DIAG as u32, 1),
+        end(libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
+        end(libc::SECCOMP_RET_ALLOW),
+    ];
+    filtered(program, filter);
+}
+
+#[test]
+fn where_sockets_of_this_kind_are_forbidden() {
+    let name = test_name!();
+    if !in_namespace(name, libc::CLONE_NEWNET) {
+        return;
+    }
+    let (_tcp, _udp, counted) = open_sockets();
+    // QEMU forbids them itself.
+    let reason = if is_emulated() { "Protocol not supported" } else { "Operation not permitted" };
+    let run = |source: &[&str]| {
+        let mut program = program();
+        without_sock_diag(&mut program);
+        program.arg("--all").args(source);
+        program
+    };
+    for source in [&[][..], &["--source=proc"], &["--source=auto"]] {
+        assert_eq!(nonzero(counts(&mut run(source))), counted, "{source:?}");
+    }
+    let message = format!("network-connections: {NAME}: {reason}\n");
+    fails(&mut run(&["--source=netlink"]), 1, &message);
+}

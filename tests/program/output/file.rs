@@ -1,0 +1,453 @@
+//! A file in the place of standard output (-o).
+
+use std::collections::BTreeSet;
+use std::ffi::{CStr, CString};
+use std::fs::{self, File, Permissions};
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
+use std::os::unix::net::UnixListener;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::harness::supervisor::{Answer, can_supervise, supervise};
+use crate::harness::{
+    before_exec, fails, in_namespace, lock, message, mkfifo, numbered, procfs, procfs_of, program,
+    refusal, report, without_privilege,
+};
+use crate::samples::socket_table::HEADER;
+
+const OLD: &str = "the old contents\n";
+
+/// A directory with a FILE.
+fn directory() -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("FILE"), OLD).unwrap();
+    directory
+}
+
+/// The program that writes this file.
+fn program_to(file: &Path) -> Command {
+    let mut program = program();
+    program.arg("-o").arg(file);
+    program
+}
+
+/// What a directory has: of each file its name, its inode, its mode, and its contents or where it leads.
+fn listing(directory: &Path) -> Vec<(String, u64, u32, Vec<u8>)> {
+    let files = fs::read_dir(directory).unwrap().map(|file| {
+        let path = file.unwrap().path();
+        let metadata = path.symlink_metadata().unwrap();
+        let contents = match metadata.file_type() {
+            kind if kind.is_file() => fs::read(&path).unwrap(),
+            kind if kind.is_symlink() => {
+                fs::read_link(&path).unwrap().as_os_str().as_bytes().to_vec()
+            }
+            _ => Vec::new(),
+        };
+        let name = path.file_name().unwrap().to_str().unwrap().to_string();
+        (name, metadata.ino(), metadata.mode(), contents)
+    });
+    let mut files: Vec<_> = files.collect();
+    files.sort();
+    files
+}
+
+fn names(directory: &Path) -> Vec<String> {
+    listing(directory).into_iter().map(|(name, ..)| name).collect()
+}
+
+fn fails_and_changes_nothing(program: &mut Command, directory: &Path, message: &str) {
+    let before = listing(directory);
+    fails(program, 1, message);
+    assert_eq!(listing(directory), before, "{program:?}");
+}
+
+fn temporary(file: &Path) -> PathBuf {
+    format!("{}.tmp", file.display()).into()
+}
+
+fn not_written(file: &Path, reason: &str) -> String {
+    format!("network-connections: {}: {reason}\n", file.display())
+}
+
+#[test]
+fn the_file_has_what_standard_output_would_have() {
+    let procfs = numbered();
+    let ways: [&[&str]; 7] = [
+        &[],
+        &["-fndjson"],
+        &["-fprometheus"],
+        &["-finflux"],
+        &["-fcollectd"],
+        &["-qtcp", "-qudp4.CLOSE"],
+        &["-wtcp=0:"],
+    ];
+    for way in ways {
+        let expected = report(program().args(way).arg(procfs.path()));
+        let directory = directory();
+        let file = directory.path().join("FILE");
+        for file in [&file, &directory.path().join("another")] {
+            assert_eq!(report(program_to(file).args(way).arg(procfs.path())), "");
+            assert_eq!(fs::read_to_string(file).unwrap(), expected);
+        }
+        assert_eq!(names(directory.path()), ["FILE", "another"]);
+    }
+}
+
+#[test]
+fn everybody_may_read_the_file_whatever_the_umask_and_the_mode_before() {
+    for umask in [0o077, 0o000, 0o022, 0o777] {
+        for mode in [None, Some(0o600), Some(0o777)] {
+            let directory = directory();
+            let file = directory.path().join("FILE");
+            match mode {
+                Some(mode) => fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap(),
+                None => fs::remove_file(&file).unwrap(),
+            }
+            let mut program = program_to(&file);
+            // SAFETY: it has no preconditions.
+            before_exec(&mut program, move || unsafe { libc::umask(umask) } as libc::c_int);
+            report(&mut program);
+            assert_eq!(file.metadata().unwrap().mode() & 0o7777, 0o644, "{umask:03o} {mode:?}");
+        }
+    }
+}
+
+#[test]
+fn the_file_is_another_one() {
+    let directory = directory();
+    let file = directory.path().join("FILE");
+    let link = directory.path().join("link");
+    fs::hard_link(&file, &link).unwrap();
+    report(&mut program_to(&file));
+    // Who has the old one open, or by another name, still has all of it.
+    assert_eq!(fs::read_to_string(&link).unwrap(), OLD);
+    assert_ne!(file.metadata().unwrap().ino(), link.metadata().unwrap().ino());
+}
+
+#[test]
+fn a_name_without_a_directory_is_in_the_current_one() {
+    for name in ["FILE", "FILE.tmp", ".tmp", "-x", "a b", "./FILE", "../FILE", "d//FILE"] {
+        let parent = tempfile::tempdir().unwrap();
+        let current = parent.path().join("current");
+        fs::create_dir_all(current.join("d")).unwrap();
+        report(program_to(Path::new(name)).current_dir(&current));
+        assert!(fs::read_to_string(current.join(name)).unwrap().ends_with("}\n}\n"), "{name}");
+        report(program().arg(format!("--output={name}")).current_dir(&current));
+        let files = [parent.path(), &current, &current.join("d")].map(|it| names(it).len());
+        assert_eq!(files.iter().sum::<usize>(), 3, "{name}");
+    }
+    for arguments in [&["-o", ""][..], &["--output="]] {
+        assert_eq!(refusal(program().args(arguments)), "FILE is empty");
+    }
+}
+
+#[test]
+fn counts_that_can_not_be_had_leave_the_file() {
+    let garbage = [HEADER, "garbage\n"].concat();
+    let directory = directory();
+    let file = directory.path().join("FILE");
+    for way in ["-fjson", "-finflux", "-qtcp"] {
+        let procfs = procfs(&[("udp6", &garbage)]);
+        let message =
+            message(procfs.path(), "udp6", "line 2 is not a row of this table: 'garbage'");
+        let mut program = program_to(&file);
+        fails_and_changes_nothing(program.arg(way).arg(procfs.path()), directory.path(), &message);
+    }
+    let procfs = procfs(&[]);
+    fs::remove_file(procfs.path().join("net/udp")).unwrap();
+    let message = message(procfs.path(), "udp", "No such file or directory");
+    let mut program = program_to(&file);
+    fails_and_changes_nothing(program.arg(procfs.path()), directory.path(), &message);
+    // Nor does a command line that makes no sense make one.
+    refusal(program_to(&directory.path().join("new")).arg("--what"));
+    report(program_to(&directory.path().join("new")).arg("--help"));
+    assert_eq!(names(directory.path()), ["FILE"]);
+}
+
+#[test]
+fn a_file_that_can_not_be_written_is_an_error() {
+    let directory = directory();
+    // The name of the temporary file is longer, by more than there is room.
+    let long = "x".repeat(253);
+    fs::write(directory.path().join(&long), OLD).unwrap();
+    let too_long = "x".repeat(256);
+    // With what the temporary file's name ends in, if that is the problem.
+    let cases = [
+        ("nowhere/FILE", ".tmp", "No such file or directory"),
+        ("nowhere/", ".tmp", "No such file or directory"),
+        ("FILE/FILE", "", "Not a directory"),
+        ("FILE/", "", "Not a directory"),
+        (&long, ".tmp", "File name too long"),
+        (&long.replace('x', "y"), ".tmp", "File name too long"),
+        (&too_long, "", "File name too long"),
+        (&"x/".repeat(2500), "", "File name too long"),
+    ];
+    for (name, suffix, reason) in cases {
+        let before = listing(directory.path());
+        let mut program = program_to(Path::new(name));
+        let output = program.current_dir(&directory).output().unwrap();
+        let shown =
+            if name.len() > 1024 { format!("{}...", &name[..1024]) } else { name.to_string() };
+        let shown = shown + suffix;
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(stderr, format!("network-connections: {shown}: {reason}\n"));
+        assert_eq!(output.status.code(), Some(1), "{name}");
+        assert_eq!(output.stdout, b"", "{name}");
+        assert_eq!(listing(directory.path()), before, "{name}");
+    }
+    let longest = "x".repeat(251);
+    report(&mut program_to(&directory.path().join(&longest)));
+    assert_eq!(names(directory.path()), ["FILE", &longest, &long]);
+}
+
+#[test]
+fn a_directory_that_may_not_be_written_to_is_an_error() {
+    let directory = directory();
+    fs::set_permissions(&directory, Permissions::from_mode(0o555)).unwrap();
+    for name in ["FILE", "new"] {
+        let file = directory.path().join(name);
+        let mut program = program_to(&file);
+        without_privilege(&mut program);
+        let message = not_written(&temporary(&file), "Permission denied");
+        fails_and_changes_nothing(&mut program, directory.path(), &message);
+    }
+    fs::set_permissions(&directory, Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn a_full_file_system_is_an_error() {
+    if !in_namespace(test_name!(), libc::CLONE_NEWNS) {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let path = CString::new(directory.path().as_os_str().as_bytes()).unwrap();
+    let mount = |directory: &CStr, flags, options: &CStr| {
+        let (kind, directory) = (c"tmpfs".as_ptr(), directory.as_ptr());
+        // SAFETY: it is given C strings.
+        let result = unsafe { libc::mount(kind, directory, kind, flags, options.as_ptr().cast()) };
+        assert_eq!(result, 0, "{}", io::Error::last_os_error());
+    };
+    // What is mounted here is not to be seen elsewhere.
+    mount(c"/", libc::MS_REC | libc::MS_PRIVATE, c"");
+    mount(&path, 0, c"size=64k");
+    let file = directory.path().join("FILE");
+    fs::write(&file, OLD).unwrap();
+    let mut filler = File::create(directory.path().join("filler")).unwrap();
+    while filler.write_all(&[b'x'; 1024]).is_ok() {}
+    let message = not_written(&temporary(&file), "No space left on device");
+    fails_and_changes_nothing(&mut program_to(&file), directory.path(), &message);
+    // What a run has left that was killed is in the way no more.
+    fs::rename(directory.path().join("filler"), directory.path().join("FILE.tmp")).unwrap();
+    drop(filler);
+    report(&mut program_to(&file));
+    assert_eq!(names(directory.path()), ["FILE"]);
+}
+
+#[test]
+fn a_limit_of_the_file_size_leaves_the_file() {
+    for ignored in [true, false] {
+        let directory = directory();
+        let file = directory.path().join("FILE");
+        let before = listing(directory.path());
+        let mut program = program_to(&file);
+        before_exec(&mut program, move || {
+            let limit = libc::rlimit { rlim_cur: 100, rlim_max: 100 };
+            let action = if ignored { libc::SIG_IGN } else { libc::SIG_DFL };
+            // SAFETY: neither action is a function.
+            unsafe { libc::signal(libc::SIGXFSZ, action) };
+            // SAFETY: it is given the address of a limit.
+            unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &limit) }
+        });
+        if ignored {
+            let message = not_written(&temporary(&file), "File too large");
+            fails_and_changes_nothing(&mut program, directory.path(), &message);
+        } else {
+            // The signal ends it. (It may also dump core, which would be larger than the limit.)
+            assert_eq!(program.output().unwrap().status.signal(), Some(libc::SIGXFSZ));
+            let kept = listing(directory.path());
+            assert!(before.iter().all(|file| kept.contains(file)), "{kept:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_no_regular_file_stays_what_it_is() {
+    type Make = fn(&Path) -> io::Result<()>;
+    let cases: [(&str, Make); 8] = [
+        ("a directory", |path| fs::create_dir(path)),
+        ("a FIFO", mkfifo),
+        ("a socket", |path| UnixListener::bind(path).map(drop)),
+        ("a link to a file", |path| symlink("precious", path)),
+        ("a link to a directory", |path| symlink(".", path)),
+        ("a link to a device", |path| symlink("/dev/null", path)),
+        ("a link to nothing", |path| symlink("nowhere", path)),
+        ("a link to itself", |path| symlink("other", path)),
+    ];
+    for (what, make) in cases {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("precious"), OLD).unwrap();
+        let file = directory.path().join("other");
+        make(&file).unwrap_or_else(|error| panic!("{what}: {error}"));
+        let message = not_written(&file, "Not a regular file");
+        fails_and_changes_nothing(&mut program_to(&file), directory.path(), &message);
+    }
+    fails(
+        &mut program_to(Path::new("/dev/null")),
+        1,
+        &not_written(Path::new("/dev/null"), "Not a regular file"),
+    );
+    assert!(fs::symlink_metadata("/dev/null").unwrap().file_type().is_char_device());
+    fails(&mut program_to(Path::new("/")), 1, &not_written(Path::new("/"), "Not a regular file"));
+}
+
+#[test]
+fn what_a_killed_run_has_left_is_removed() {
+    type Leave = fn(&Path) -> io::Result<()>;
+    let cases: [(&str, Leave); 5] = [
+        ("a file", |path| fs::write(path, "half of the conte")),
+        ("a file for its owner", |path| {
+            fs::write(path, "")?;
+            fs::set_permissions(path, Permissions::from_mode(0o400))
+        }),
+        // As somebody else may have, where everybody may write.
+        ("a link to a file", |path| symlink("precious", path)),
+        ("a link to nothing", |path| symlink("nowhere", path)),
+        ("another name of a file", |path| fs::hard_link(path.with_file_name("precious"), path)),
+    ];
+    for (name, temporary) in
+        [("FILE", "FILE.tmp"), ("FILE.tmp", "FILE.tmp.new"), ("a.json", "a.json.tmp")]
+    {
+        for (what, leave) in cases {
+            let directory = tempfile::tempdir().unwrap();
+            let precious = directory.path().join("precious");
+            fs::write(&precious, OLD).unwrap();
+            fs::set_permissions(&precious, Permissions::from_mode(0o600)).unwrap();
+            leave(&directory.path().join(temporary)).unwrap();
+            let file = directory.path().join(name);
+            report(&mut program_to(&file));
+            let metadata = file.symlink_metadata().unwrap();
+            assert_eq!(metadata.mode(), libc::S_IFREG | 0o644, "{what}");
+            assert!(fs::read_to_string(&file).unwrap().ends_with("}\n}\n"), "{what}");
+            assert_eq!(names(directory.path()), [name, "precious"], "{what}");
+            assert_eq!(fs::read_to_string(&precious).unwrap(), OLD, "{what}");
+            assert_eq!(precious.metadata().unwrap().mode() & 0o7777, 0o600, "{what}");
+        }
+    }
+}
+
+#[test]
+fn what_no_run_has_left_stays() {
+    let directory = directory();
+    fs::create_dir(directory.path().join("FILE.tmp")).unwrap();
+    let file = directory.path().join("FILE");
+    let message = not_written(&temporary(&file), "File exists");
+    fails_and_changes_nothing(&mut program_to(&file), directory.path(), &message);
+}
+
+/// Two procfs directories whose reports differ, in length too; and the reports.
+fn two_systems() -> [(TempDir, String); 2] {
+    [procfs(&[]), procfs_of(|_, state| 10 + 9 * state)].map(|procfs| {
+        let report = report(program().arg(procfs.path()));
+        (procfs, report)
+    })
+}
+
+#[test]
+fn readers_see_all_of_one_report_while_several_processes_write() {
+    const DEADLINE: Duration = Duration::from_secs(20);
+    let systems = two_systems();
+    let directory = directory();
+    let file = directory.path().join("FILE");
+    fs::write(&file, &systems[0].1).unwrap();
+    // A second, and on a slow system longer, until each has written and both reports were seen.
+    let start = Instant::now();
+    let is_over = AtomicBool::new(false);
+    let written = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for writer in 0..4 {
+            let (systems, file, written, is_over) = (&systems, &file, &written, &is_over);
+            scope.spawn(move || {
+                while !is_over.load(Ordering::Relaxed) && start.elapsed() < DEADLINE {
+                    assert_eq!(report(program_to(file).arg(systems[writer % 2].0.path())), "");
+                    written.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        let mut seen = [0, 0];
+        let is_enough = |seen: [u32; 2]| {
+            let all = seen.iter().all(|&times| times > 0) && written.load(Ordering::Relaxed) > 4;
+            all && start.elapsed() > Duration::from_secs(1)
+        };
+        while !is_enough(seen) {
+            assert!(start.elapsed() < DEADLINE, "{written:?} were written, and {seen:?} seen");
+            let contents = fs::read_to_string(&file).unwrap();
+            let place = systems.iter().position(|(_, report)| *report == contents);
+            seen[place.unwrap_or_else(|| panic!("no report: {contents}"))] += 1;
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(names(directory.path()), ["FILE"]);
+}
+
+#[test]
+fn a_run_that_is_killed_leaves_a_whole_file() {
+    let name = test_name!();
+    if !can_supervise(name) {
+        return;
+    }
+    let procfs = numbered();
+    let new = report(program().arg(procfs.path()));
+    let directory = directory();
+    let file = directory.path().join("FILE");
+    // Whether FILE is the new one, and what is in the directory.
+    let mut left = BTreeSet::new();
+    // Before its first call, before the next one, and so on. (Each run finds what the one before has left.)
+    for last in 0.. {
+        fs::write(&file, OLD).unwrap();
+        let run = supervise(program_to(&file).arg(procfs.path()), |call| {
+            if call.place == last { Answer::Kill } else { Answer::GoOn }
+        });
+        let contents = fs::read_to_string(&file).unwrap();
+        assert!(contents == OLD || contents == new, "{contents}");
+        let names = names(directory.path());
+        if run.output.status.success() {
+            assert_eq!((contents, &names[..]), (new, &["FILE".to_string()][..]));
+            break;
+        }
+        assert_eq!(run.output.status.signal(), Some(libc::SIGKILL));
+        left.insert((contents == new, names.join(" ")));
+    }
+    // Before there is the other file, while there is, and behind its renaming.
+    let expected = [(false, "FILE"), (false, "FILE FILE.tmp"), (true, "FILE")];
+    assert_eq!(left, expected.map(|(is_new, names)| (is_new, names.to_string())).into());
+}
+
+#[test]
+fn a_run_waits_while_another_one_has_the_directory_but_not_for_ever() {
+    let directory = directory();
+    let file = directory.path().join("FILE");
+    let locked = File::open(&directory).unwrap();
+    lock(&locked);
+    let mut child = program_to(&file).spawn().unwrap();
+    thread::sleep(Duration::from_millis(200));
+    assert_eq!(child.try_wait().unwrap(), None);
+    assert_eq!(fs::read_to_string(&file).unwrap(), OLD);
+    drop(locked);
+    assert!(child.wait().unwrap().success());
+    assert_ne!(fs::read_to_string(&file).unwrap(), OLD);
+
+    // As by the shell command flock, around the program itself.
+    let locked = File::open(&directory).unwrap();
+    lock(&locked);
+    fs::write(&file, OLD).unwrap();
+    report(&mut program_to(&file));
+    assert_ne!(fs::read_to_string(&file).unwrap(), OLD);
+}

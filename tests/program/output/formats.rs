@@ -1,0 +1,358 @@
+//! The numbers in every format.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::UnixDatagram;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::harness::hostile::hostile;
+use crate::harness::{
+    GROUPS, TABLES, fails, in_namespace, message, number, numbered, plain_program, procfs, program,
+    refusal, report,
+};
+use crate::oracles::check::shown;
+use crate::samples::socket_table::{HEADER, STATES};
+
+const FORMATS: [&str; 5] = ["json", "ndjson", "prometheus", "influx", "collectd"];
+
+type Number = fn(usize, usize) -> usize;
+
+/// Every group in the order of the report, with the number of each state.
+fn groups(number: Number) -> Vec<(&'static str, Vec<usize>)> {
+    let sum = |tables: &[usize]| {
+        let states = 0..STATES.len();
+        states.map(|state| tables.iter().map(|&table| number(table, state)).sum()).collect()
+    };
+    let tables = (0..4).map(|table| (GROUPS[table], sum(&[table])));
+    tables
+        .chain([("tcp", sum(&[0, 1])), ("udp", sum(&[2, 3])), ("all", sum(&[0, 1, 2, 3]))])
+        .collect()
+}
+
+/// What a format is for these numbers.
+fn expected(format: &str, number: Number) -> String {
+    let lines = |line: &dyn Fn(usize, &str, usize) -> String| {
+        let states = (0..TABLES.len() * STATES.len()).map(|n| (n / STATES.len(), n % STATES.len()));
+        states
+            .map(|(table, state)| line(table, STATES[state].0, number(table, state)))
+            .collect::<String>()
+    };
+    let protocol = |table: usize| GROUPS[table].split_at(3);
+    match format {
+        "json" => {
+            let groups = groups(number).into_iter().map(|(group, numbers)| {
+                let states = STATES.iter().zip(numbers);
+                let states =
+                    states.map(|((state, _), number)| format!("        \"{state}\": {number}"));
+                format!("    \"{group}\": {{\n{}\n    }}", states.collect::<Vec<_>>().join(",\n"))
+            });
+            format!("{{\n{}\n}}\n", groups.collect::<Vec<_>>().join(",\n"))
+        }
+        "ndjson" => expected("json", number).replace([' ', '\n'], "") + "\n",
+        "prometheus" => lines(&|table, state, number| {
+            let (protocol, version) = protocol(table);
+            let state = state.to_lowercase();
+            format!(
+                "network_connections{{protocol=\"{protocol}\",ip=\"v{version}\",\
+                 state=\"{state}\"}} {number}\n"
+            )
+        }),
+        "influx" => (0..4)
+            .map(|table| {
+                let (protocol, version) = protocol(table);
+                let fields = STATES.iter().enumerate().map(|(state, (name, _))| {
+                    format!("{}={}i", name.to_lowercase(), number(table, state))
+                });
+                let fields = fields.collect::<Vec<_>>().join(",");
+                format!("network_connections,protocol={protocol},ip=v{version} {fields}\n")
+            })
+            .collect(),
+        _ => lines(&|table, state, number| {
+            let group = GROUPS[table];
+            format!(
+                "PUTVAL \"here/network_connections-{group}/tcp_connections-{state}\" \
+                 interval=10 N:{number}\n"
+            )
+        }),
+    }
+}
+
+#[test]
+fn every_number_is_in_its_place_in_every_format() {
+    let fixtures: [(_, Number); 2] = [(numbered(), number), (procfs(&[]), |_, _| 0)];
+    for (procfs, number) in &fixtures {
+        for format in FORMATS {
+            let mut shown = report(
+                plain_program()
+                    .env("COLLECTD_HOSTNAME", "here")
+                    .args(["-f", format])
+                    .arg(procfs.path()),
+            );
+            if format == "prometheus" {
+                let (help, rest) = shown.split_once('\n').unwrap();
+                let text = help.strip_prefix("# HELP network_connections ").unwrap();
+                assert!(!text.contains('\\') && text.ends_with('.'), "{help}");
+                let (kind, samples) = rest.split_once('\n').unwrap();
+                assert_eq!(kind, "# TYPE network_connections gauge");
+                shown = samples.to_string();
+            }
+            assert_eq!(shown, expected(format, *number), "{format}");
+        }
+        assert_eq!(report(plain_program().arg(procfs.path())), expected("json", *number));
+    }
+}
+
+/// (What the other test expects is computed. This is not.)
+#[test]
+fn the_first_lines_of_every_format() {
+    let procfs = numbered();
+    let cases = [
+        ("json", 2, "        \"FIN_WAIT1\": 0,"),
+        ("prometheus", 3, r#"network_connections{protocol="tcp",ip="v4",state="established"} 1"#),
+        (
+            "influx",
+            0,
+            "network_connections,protocol=tcp,ip=v4 fin_wait1=0i,established=1i,time_wait=2i,\
+             close=3i,syn_sent=4i,syn_recv=5i,fin_wait2=6i,listen=7i,closing=8i,close_wait=9i,\
+             last_ack=10i,unknown=11i",
+        ),
+        (
+            "collectd",
+            1,
+            r#"PUTVAL "here/network_connections-tcp4/tcp_connections-ESTABLISHED" interval=10 N:1"#,
+        ),
+    ];
+    for (format, line, expected) in cases {
+        let mut program = plain_program();
+        let program = program.env("COLLECTD_HOSTNAME", "here").arg("-f").arg(format);
+        assert_eq!(report(program.arg(procfs.path())).lines().nth(line), Some(expected));
+    }
+}
+
+#[test]
+fn no_format_shows_a_part_of_the_numbers() {
+    let garbage = format!("{HEADER}garbage\n");
+    let procfs = procfs(&[("udp6", &garbage)]);
+    let message = message(procfs.path(), "udp6", "line 2 is not a row of this table: 'garbage'");
+    for format in FORMATS {
+        fails(program().args(["-f", format]).arg(procfs.path()), 1, &message);
+    }
+    fails(program().args(["-q", "tcp4"]).arg(procfs.path()), 1, &message);
+}
+
+/// The host and the interval in what it prints for collectd, which must be the same in all 48 lines.
+fn origin(program: &mut Command) -> [String; 2] {
+    let procfs = numbered();
+    // With --interval it goes on, and nothing but this ends it.
+    let (ours, theirs) = UnixDatagram::pair().unwrap();
+    ours.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    program.args(["-f", "collectd"]).arg(procfs.path()).stdout(OwnedFd::from(theirs));
+    let mut child = program.spawn().unwrap();
+    let mut datagram = [0; 16384];
+    let received = ours.recv(&mut datagram);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let printed = String::from_utf8(datagram[..received.unwrap()].to_vec()).unwrap();
+    let (host, rest) = printed.strip_prefix("PUTVAL \"").unwrap().split_once('/').unwrap();
+    let (_, rest) = rest.split_once("\" interval=").unwrap();
+    let (interval, _) = rest.split_once(" N:").unwrap();
+    assert_eq!(printed, for_collectd(host, interval));
+    [host, interval].map(str::to_string)
+}
+
+#[test]
+fn collectds_host_and_interval() {
+    let kernels = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    let kernels = kernels.trim_end();
+    type Variables<'a> = &'a [(&'a str, &'a str)];
+    let cases: [(Variables, &[&str], [&str; 2]); 9] = [
+        (&[], &[], [kernels, "10"]),
+        (&[("COLLECTD_HOSTNAME", ""), ("COLLECTD_INTERVAL", "")], &[], [kernels, "10"]),
+        (&[("COLLECTD_HOSTNAME_", "x"), ("COLLECTD_INTERVAL_", "1")], &[], [kernels, "10"]),
+        (&[("COLLECTD_HOSTNAME", "router.lan")], &[], ["router.lan", "10"]),
+        (&[("COLLECTD_INTERVAL", "60")], &[], [kernels, "60"]),
+        // As collectd has it.
+        (&[("COLLECTD_HOSTNAME", "a"), ("COLLECTD_INTERVAL", "10.000")], &[], ["a", "10.000"]),
+        (&[], &["-i", "30"], [kernels, "30"]),
+        (&[("COLLECTD_INTERVAL", "60")], &["-i86400"], [kernels, "86400"]),
+        (&[("COLLECTD_INTERVAL", "60")], &["-i", "7", "--interval=8"], [kernels, "8"]),
+    ];
+    for (variables, arguments, expected) in cases {
+        let mut program = plain_program();
+        program.args(arguments).envs(variables.iter().copied());
+        assert_eq!(origin(&mut program), expected, "{variables:?} {arguments:?}");
+    }
+}
+
+#[test]
+fn a_host_with_the_longest_name_or_a_strange_one() {
+    let test = test_name!();
+    if !in_namespace(test, libc::CLONE_NEWUTS) {
+        return;
+    }
+    let procfs = numbered();
+    for name in hostile(0).into_iter().filter(|name| name.len() <= 64).chain([vec![b'x'; 64]]) {
+        // SAFETY: the bytes are as many.
+        assert_eq!(unsafe { libc::sethostname(name.as_ptr().cast(), name.len()) }, 0);
+        let printed = report(plain_program().args(["-f", "collectd"]).arg(procfs.path()));
+        assert_eq!(printed, for_collectd(&shown(&name), "10"));
+    }
+}
+
+#[test]
+fn a_host_that_does_not_fit_is_an_error_or_shown_whole() {
+    let procfs = procfs(&[]);
+    for length in [100, 255, 256, 400, 1024, 1025, 20_000] {
+        let host = "x".repeat(length);
+        let mut program = plain_program();
+        program.env("COLLECTD_HOSTNAME", &host).args(["-f", "collectd"]).arg(procfs.path());
+        let output = program.output().unwrap();
+        if output.status.success() {
+            let stdout = String::from_utf8(output.stdout).unwrap();
+            assert_eq!(stdout.matches(&format!("\"{host}/")).count(), 48, "{length}");
+        } else {
+            assert_eq!(output.stdout, b"", "{length}");
+            let stderr = String::from_utf8(output.stderr).unwrap();
+            assert!(stderr.starts_with("network-connections: "), "{length}: {stderr}");
+            assert_eq!(stderr.matches('\n').count(), 1, "{length}: {stderr}");
+        }
+    }
+}
+
+#[test]
+fn what_would_break_collectds_commands_is_escaped() {
+    let procfs = numbered();
+    // (A longer one may not fit.)
+    for word in hostile(0).into_iter().filter(|word| word.len() <= 64) {
+        let run = |host: &[u8], interval: &[u8]| {
+            let mut program = plain_program();
+            program.env("COLLECTD_HOSTNAME", OsStr::from_bytes(host));
+            program.env("COLLECTD_INTERVAL", OsStr::from_bytes(interval));
+            report(program.args(["-f", "collectd"]).arg(procfs.path()))
+        };
+        assert_eq!(run(&word, b"60"), for_collectd(&shown(&word), "60"));
+        assert_eq!(run(b"here", &word), for_collectd("here", &shown(&word)));
+    }
+}
+
+/// What it prints for collectd, of this host at this interval.
+fn for_collectd(host: &str, interval: &str) -> String {
+    let text = expected("collectd", number);
+    text.replace("\"here/", &format!("\"{host}/"))
+        .replace("interval=10 ", &format!("interval={interval} "))
+}
+
+/// Every key, in the order of the report, and its number.
+fn keys() -> Vec<(String, usize)> {
+    let groups = groups(number).into_iter();
+    groups
+        .flat_map(|(group, numbers)| {
+            let all = (group.to_string(), numbers.iter().sum());
+            let states = STATES.iter().zip(numbers);
+            let states =
+                states.map(move |((state, _), number)| (format!("{group}.{state}"), number));
+            [all].into_iter().chain(states)
+        })
+        .collect()
+}
+
+#[test]
+fn numbers_are_shown_in_the_order_asked() {
+    let procfs = numbered();
+    let mut backwards = keys();
+    backwards.reverse();
+    let pick = |keys: &[&str]| -> Vec<(String, usize)> {
+        let all = self::keys();
+        let find = |key: &&str| all.iter().find(|(name, _)| name == key).unwrap().clone();
+        keys.iter().map(find).collect()
+    };
+    let cases = [
+        keys(),
+        backwards,
+        pick(&["tcp4.FIN_WAIT1"]),
+        pick(&["udp"]),
+        pick(&["all", "tcp4", "all"]),
+        pick(&["udp6.UNKNOWN", "tcp4.ESTABLISHED", "tcp.TIME_WAIT"]),
+    ];
+    assert_eq!(cases[0].len(), 91);
+    assert_eq!(cases[3][0].1, 852);
+    for keys in cases {
+        let mut program = program();
+        program.args(keys.iter().map(|(key, _)| format!("-q{key}"))).arg(procfs.path());
+        let numbers = keys.iter().map(|(_, number)| format!("{number}\n"));
+        assert_eq!(report(&mut program), numbers.collect::<String>(), "{program:?}");
+    }
+    let one_more = std::iter::repeat_n("-qtcp", 92);
+    refusal(program().args(one_more));
+}
+
+#[test]
+fn a_key_is_a_whole_name() {
+    let keys: [&[u8]; 20] = [
+        b"",
+        b".",
+        b"tcp4.",
+        b".ESTABLISHED",
+        b"ESTABLISHED",
+        b"tcp5",
+        b"tc",
+        b"tcp44",
+        b"TCP",
+        b"tcp4.established",
+        b"tcp4.ESTABLISHE",
+        b"tcp4.ESTABLISHEDX",
+        b"tcp4.ESTABLISHED.",
+        b"tcp4.ESTABLISHED ",
+        b" tcp4",
+        b"tcp4 tcp6",
+        b"tcp4.CLOSE SYN_SENT",
+        b"tcp4=ESTABLISHED",
+        b"all.ESTABLISHED\n",
+        b"\x1b[2J|\xff",
+    ];
+    for key in keys {
+        let shown: String = key
+            .iter()
+            .map(|byte| match byte {
+                b' '..=b'~' if *byte != b'|' => (*byte as char).to_string(),
+                _ => format!("\\x{byte:02x}"),
+            })
+            .collect();
+        let mut program = program();
+        let what = refusal(program.arg("-q").arg(OsStr::from_bytes(key)));
+        assert_eq!(what, format!("invalid KEY '{shown}' (expected GROUP or GROUP.STATE)"));
+    }
+}
+
+#[test]
+fn the_counts_are_shown_in_one_way_only() {
+    let what = "only one of --format, --query and --warning/--critical may be used";
+    // The default format, asked for, is one of the ways as well.
+    let ways: [&[&str]; 5] =
+        [&["-f", "json"], &["-fndjson"], &["--query=tcp"], &["-w", "tcp=1"], &["-ctcp=1"]];
+    let kind = |way: &[&str]| way[0].trim_start_matches('-').as_bytes()[0];
+    for first in &ways {
+        for second in &ways {
+            let is_check = |way: &&[&str]| b"wc".contains(&kind(way));
+            if kind(first) == kind(second) || is_check(first) && is_check(second) {
+                continue;
+            }
+            let mut program = program();
+            program.args(*first).args(*second);
+            if is_check(first) || is_check(second) {
+                let output = program.output().unwrap();
+                assert_eq!(output.status.code(), Some(3), "{program:?}");
+                assert_eq!(output.stderr, b"", "{program:?}");
+                let line = format!(
+                    "NETWORK-CONNECTIONS UNKNOWN - {what}; see 'network-connections --help'\n"
+                );
+                assert_eq!(String::from_utf8_lossy(&output.stdout), line, "{program:?}");
+            } else {
+                assert_eq!(refusal(&mut program), what, "{program:?}");
+            }
+        }
+    }
+}

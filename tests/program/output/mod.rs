@@ -1,0 +1,4 @@
+mod check;
+mod file;
+mod formats;
+mod interval;

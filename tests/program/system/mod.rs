@@ -1,0 +1,4 @@
+mod allowed_calls;
+mod failing_calls;
+mod privilege;
+mod resources;
