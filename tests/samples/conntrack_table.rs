@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use crate::oracles::conntrack_table::STATES;
 
-/// The directories with a table of each kernel generation.
+/// Returns the directories with a table of each kernel generation.
 pub fn fixtures() -> Vec<PathBuf> {
     let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/conntrack");
     let files = fs::read_dir(directory).unwrap().map(|file| file.unwrap().path());
@@ -16,7 +16,8 @@ pub fn fixtures() -> Vec<PathBuf> {
     fixtures
 }
 
-/// A row as the kernel prints it, of words of which some are often special.
+/// Returns rows in the format of the kernel. Many words are keywords, or almost
+/// keywords.
 pub fn row() -> impl Strategy<Value = String> {
     let head = prop::sample::select(vec!["ipv4     2", "ipv6     10"]);
     let protocol = prop::sample::select(vec![

@@ -1,4 +1,4 @@
-//! Inputs that the tests of the library and those of the program share.
+//! Inputs for the tests of the library and for the tests of the program.
 
 pub mod conntrack_table;
 pub mod damage;

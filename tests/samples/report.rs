@@ -1,8 +1,8 @@
-//! What the program prints.
+//! Reports of the program.
 
 use std::collections::BTreeMap;
 
-/// The numbers of a JSON report, by `GROUP.STATE`.
+/// Parses the numbers of a JSON report, by `GROUP.STATE`.
 pub fn numbers(report: &str) -> BTreeMap<String, u64> {
     let mut numbers = BTreeMap::new();
     let mut group = "";
@@ -14,7 +14,7 @@ pub fn numbers(report: &str) -> BTreeMap<String, u64> {
             _ => {
                 let number = value.trim_end_matches(',').parse().unwrap();
                 let before = numbers.insert(format!("{group}.{name}"), number);
-                assert_eq!(before, None, "{group}.{name} stands twice in:\n{report}");
+                assert_eq!(before, None, "expected {group}.{name} only once in:\n{report}");
             }
         }
     }

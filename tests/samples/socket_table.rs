@@ -5,7 +5,8 @@ use proptest::prelude::*;
 
 pub const HEADER: &str = "  sl  local_address rem_address   st tx_queue rx_queue\n";
 
-/// The states in the order of the report, each with a number that the kernel has for it.
+/// The states in the order of the report, with the numbers that the kernel
+/// prints for them. The kernel prints several numbers for UNKNOWN.
 pub const STATES: [(&str, &str); 12] = [
     ("FIN_WAIT1", "04"),
     ("ESTABLISHED", "01"),
@@ -21,9 +22,11 @@ pub const STATES: [(&str, &str); 12] = [
     ("UNKNOWN", "0C"),
 ];
 
+/// The IPv6 address `::`.
 pub const ZERO: &str = "00000000000000000000000000000000";
 
-/// A row as the kernel prints it, with values that are often special.
+/// Returns rows in the format of the kernel. Many addresses are zero, and many
+/// states are known.
 pub fn row(family: Family) -> impl Strategy<Value = Vec<u8>> {
     let address = match family {
         Inet => prop_oneof![Just("00000000".to_string()), "[0-9A-F]{8}"].boxed(),
