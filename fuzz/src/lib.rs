@@ -1,8 +1,9 @@
-//! The checks that the fuzz targets run, which are those of the tests, and the oracles that they need.
+//! The properties that the fuzz targets check. The tests of the library check
+//! the same properties.
 
+#[path = "../../tests/library/harness.rs"]
+pub mod harness;
 #[path = "../../tests/oracles/mod.rs"]
 pub mod oracles;
-#[path = "../../tests/library/pieces.rs"]
-pub mod pieces;
 #[path = "../../tests/library/properties.rs"]
 pub mod properties;

@@ -1,4 +1,4 @@
-//! The library against tables of cases and against naive oracles.
+//! Compares the library with tables of cases and with naive oracles.
 
 #[path = "../oracles/mod.rs"]
 #[allow(dead_code, reason = "each of the two test targets needs a part of the oracles")]
@@ -7,7 +7,7 @@ mod oracles;
 mod samples;
 
 mod corpus;
-mod pieces;
+mod harness;
 mod properties;
 
 mod cli;

@@ -1,5 +1,6 @@
-//! What has to hold for any bytes, by the part of the library that takes them: the fuzzer (fuzz/) runs these
-//! functions on what it thinks of, and the tests on all that it has kept (the module `corpus`).
+//! Properties that hold for any input: one function for each fuzz target. The
+//! fuzzer in fuzz/ calls the functions with new inputs. The module `corpus`
+//! calls the functions with the inputs that the fuzzer has kept.
 
 use std::str;
 
@@ -17,49 +18,61 @@ use network_connections::model::schema::Subject;
 use network_connections::model::socket::Family;
 use network_connections::output::{check, formats, query};
 
+use crate::harness::{
+    LONGEST_TEXT, parse_datagram, read_flows, read_sockets, text, text_if_fitting,
+};
 use crate::oracles::check::{self as check_oracle, Numbers, is_percent, shown};
 use crate::oracles::command_line as options_oracle;
 use crate::oracles::conntrack_table as conntrack_oracle;
 use crate::oracles::sock_diag as diag_oracle;
-use crate::oracles::socket_table as oracle;
-use crate::pieces;
-use crate::pieces::{LONGEST_TEXT, fitting_text, text};
+use crate::oracles::socket_table as socket_oracle;
 
-/// A table of sockets, behind a byte that is `6` if they are IPv6's, and [sizes](pieces).
+/// Asserts that the table reader agrees with the oracle on a table of sockets.
+///
+/// The first byte is `6` for a table of IPv6. The [lengths of
+/// chunks](split_chunks) and the table follow.
 pub fn rows(input: &[u8]) {
     let Some((family, input)) = input.split_first() else { return };
     let (file, family) = match family {
         b'6' => (ProcFile::Udp6, Family::Inet6),
         _ => (ProcFile::Tcp, Family::Inet),
     };
-    let (pieces, bytes) = pieces(input);
-    let outcome = pieces::sockets(family, pieces);
-    assert_eq!(outcome, oracle::sockets(bytes, family));
-    if let Err((number, head)) = outcome {
-        not_a_row(file, number, &head);
+    let (chunks, bytes) = split_chunks(input);
+    let table = read_sockets(family, chunks);
+    assert_eq!(table, socket_oracle::sockets(bytes, family));
+    if let Err((number, head)) = table {
+        assert_malformed_line(file, number, &head);
     }
 }
 
-/// A table of tracked connections behind [sizes](pieces).
+/// Asserts that the table reader agrees with the oracle on a table of tracked
+/// connections, and that reads may end at any byte.
+///
+/// The input begins with the [lengths of chunks](split_chunks). The table
+/// follows.
 pub fn conntrack(input: &[u8]) {
-    let (pieces, bytes) = pieces(input);
-    let outcome = pieces::flows(pieces);
-    assert_eq!(outcome, pieces::flows([bytes]), "where reads end");
+    let (chunks, bytes) = split_chunks(input);
+    let table = read_flows(chunks);
+    assert_eq!(table, read_flows([bytes]), "expected the same result from one read");
     if let Some(expected) = conntrack_oracle::flows(bytes) {
-        assert_eq!(outcome, expected);
+        assert_eq!(table, expected);
     }
-    if let Err((number, head)) = outcome {
-        not_a_row(ProcFile::Conntrack, number, &head);
+    if let Err((number, head)) = table {
+        assert_malformed_line(ProcFile::Conntrack, number, &head);
     }
 }
 
-/// A datagram of sock_diag behind a byte that says which dump it is of. It is a kernel's release, too.
+/// Asserts that the parser agrees with the oracle on a datagram of sock_diag,
+/// and on each message of the datagram. Asserts the same for the datagram's
+/// bytes as a release of the kernel.
+///
+/// The first byte selects the dump. The datagram follows.
 pub fn diag(input: &[u8]) {
     let Some((dump, datagram)) = input.split_first() else { return };
     let dump = DumpKind::ALL[usize::from(*dump) % 3];
-    let whole = pieces::taken(datagram, dump);
-    assert_eq!(whole, diag_oracle::expected(datagram, dump));
-    // The kernel may as well hand out its messages one by one.
+    let whole = parse_datagram(datagram, dump);
+    assert_eq!(whole, diag_oracle::parse_datagram(datagram, dump));
+    // The kernel may also send each message in a datagram of its own.
     let mut sockets = Vec::new();
     let mut rest = datagram;
     let result = loop {
@@ -68,19 +81,24 @@ pub fn diag(input: &[u8]) {
             16.. => rest.split_at(length.next_multiple_of(4).min(rest.len())),
             _ => (rest, &b""[..]),
         };
-        let (more, result) = pieces::taken(first, dump);
+        let (more, result) = parse_datagram(first, dump);
         sockets.extend(more);
         if result != Ok(false) || others.is_empty() {
             break result;
         }
         rest = others;
     };
-    assert_eq!(whole, (sockets, result), "message by message");
+    assert_eq!(whole, (sockets, result), "expected the same result message by message");
 
-    assert_eq!(sock_diag::kernel_dump_is_reliable(datagram), diag_oracle::is_sound(datagram));
+    assert_eq!(
+        sock_diag::kernel_dump_is_reliable(datagram),
+        diag_oracle::kernel_dump_is_reliable(datagram)
+    );
 }
 
-/// The words of a command line, with null bytes between them.
+/// Asserts that the library agrees with the oracle on a command line.
+///
+/// Null bytes separate the words of the command line.
 pub fn options(input: &[u8]) {
     let words: Vec<&[u8]> = input.split(|&byte| byte == 0).collect();
     let conntrack = options_oracle::Line::parse(&words).conntrack;
@@ -92,14 +110,22 @@ pub fn options(input: &[u8]) {
         }
     }
     if conntrack {
-        fill(&mut numbers, 1, 100_000);
+        set_table_fill(&mut numbers, 1, 100_000);
     }
-    command_line(&words, &numbers);
+    assert_command_line(&words, &numbers);
 }
 
-/// Numbers, and KEY=RANGE with null bytes between them to hold these against: a byte whose lowest bit says whether
-/// they are of tracked connections; how full the table is, as two numbers of 32 bits; a byte that says how many
-/// numbers are counted; for each its group, its name and how many more; and the words.
+/// Asserts that the library agrees with the oracle on keys, and on checks of
+/// numbers.
+///
+/// The input has these parts. Numbers of 32 bits are little-endian.
+///
+/// - A byte. The lowest bit is set for tracked connections.
+/// - The entries and the limit of the table, 32 bits each.
+/// - A byte: the number of records.
+/// - Each record: a byte for the group, a byte for the column, and 32 bits for
+///   the number to add.
+/// - The thresholds KEY=RANGE. Null bytes separate the thresholds.
 pub fn ranges(input: &[u8]) {
     let Some((head, rest)) = input.split_first_chunk::<10>() else { return };
     let [kind, table @ .., added] = *head;
@@ -115,87 +141,95 @@ pub fn ranges(input: &[u8]) {
         numbers.added.push((group, name, u32::from_le_bytes([a, b, c, d])));
     }
     if conntrack {
-        fill(&mut numbers, entries, limit);
+        set_table_fill(&mut numbers, entries, limit);
     }
 
     let mut line: Vec<&[u8]> = if conntrack { vec![b"--conntrack"] } else { Vec::new() };
     for (number, word) in words.split(|&byte| byte == 0).enumerate() {
         let key = Key::parse(subject(conntrack), word);
-        let seen = key.map(|key| filled(&numbers).number(key));
+        let seen = key.map(|key| counts_with_fill(&numbers).number(key));
         assert_eq!(seen, numbers.number(word), "{}", word.escape_ascii());
         line.extend([if number % 2 == 0 { &b"-w"[..] } else { b"-c" }, word]);
-        // By itself, because a word that makes no sense hides the others.
-        let alone = [&line[..usize::from(conntrack)], &line[line.len() - 2..]].concat();
-        command_line(&alone, &numbers);
+        // Each threshold also has a command line of its own, because the first
+        // error hides the errors of later thresholds.
+        let single = [&line[..usize::from(conntrack)], &line[line.len() - 2..]].concat();
+        assert_command_line(&single, &numbers);
     }
-    command_line(&line, &numbers);
+    assert_command_line(&line, &numbers);
 }
 
-/// The bytes of a table cut into pieces, and whole: the first byte says how many (up to seven) are sizes. The pieces
-/// have these in turn.
-fn pieces(input: &[u8]) -> (Vec<&[u8]>, &[u8]) {
+/// Splits an input into the chunks of a table. Returns the chunks, and the
+/// whole table.
+///
+/// The first byte modulo 8 is the number of lengths. The lengths follow, one
+/// byte each. The rest is the table. The chunks have these lengths in turn.
+fn split_chunks(input: &[u8]) -> (Vec<&[u8]>, &[u8]) {
     let (number, rest) = input.split_first().unwrap_or((&0, b""));
     let number = usize::from(number % 8).min(rest.len());
-    let (sizes, table) = rest.split_at(number);
-    let mut pieces = Vec::new();
+    let (lengths, table) = rest.split_at(number);
+    let mut chunks = Vec::new();
     let mut rest = table;
-    // (Each takes time. The first are anywhere in a table, if the sizes are so.)
-    for &size in sizes.iter().cycle().take(100) {
-        let (piece, others) = rest.split_at(usize::from(size).max(1).min(rest.len()));
-        pieces.push(piece);
+    // After 100 chunks, the rest is one chunk, because each chunk takes time.
+    for &length in lengths.iter().cycle().take(100) {
+        let (chunk, others) = rest.split_at(usize::from(length).max(1).min(rest.len()));
+        chunks.push(chunk);
         rest = others;
     }
-    pieces.push(rest);
-    (pieces, table)
+    chunks.push(rest);
+    (chunks, table)
 }
 
-/// What is counted.
 fn subject(conntrack: bool) -> Subject {
     if conntrack { Subject::Connections } else { Subject::Sockets }
 }
 
-/// What is said of a line that isn't a row.
-fn not_a_row(file: ProcFile, number: u32, head: &[u8]) {
+/// Asserts that the message about a malformed line names the file and the line,
+/// and shows the head of the line.
+fn assert_malformed_line(file: ProcFile, number: u32, head: &[u8]) {
     let path = str::from_utf8(file.name()).unwrap();
-    let what =
+    let reason =
         format!("/\\xff{path}: line {number} is not a row of this table: '{}'\n", shown(head));
     let line = MalformedLine { number, head_length: head.len() as u8 };
     let failure =
         Failure { resource: Resource::ProcFile(file), reason: Reason::MalformedLine(line) };
     let mut queries = Queries::new();
     let plan = Plan { procfs: b"/\xff", ..Plan::new(&mut queries) };
-    for (audience, exit_status, before) in AUDIENCES {
+    for (audience, exit_status, prefix) in AUDIENCES {
         let (message, status) = text(|text| failure.compose(&plan, head, audience, text));
         assert_eq!(status, if audience == Audience::Person { 1 } else { exit_status });
-        is_message(&message, &format!("{before}{what}"));
+        assert_message(&message, &format!("{prefix}{reason}"));
     }
 }
 
-/// Who reads a message, the exit status that a command line has for them, and how a message begins.
+/// Each reader of a message, the exit status of a usage error for this reader,
+/// and the start of the message.
 const AUDIENCES: [(Audience, u8, &str); 2] = [
     (Audience::Person, 2, "network-connections: "),
     (Audience::Monitor, 3, "NETWORK-CONNECTIONS UNKNOWN - "),
 ];
 
-fn is_message(message: &str, expected: &str) {
+/// Asserts that a message is one line of printable ASCII, and is as expected.
+fn assert_message(message: &str, expected: &str) {
     let line = message.strip_suffix('\n').unwrap();
     assert!(line.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{line:?}");
     assert_eq!(message, expected);
 }
 
-/// A command line, and what it makes of these numbers.
-fn command_line(words: &[&[u8]], numbers: &Numbers) {
+/// Asserts that the library agrees with the oracle on a command line: on the
+/// plan or the error, on the selected sockets or connections, and on the output
+/// for these numbers.
+fn assert_command_line(words: &[&[u8]], numbers: &Numbers) {
     let mut queries = Queries::new();
     let mut plan = Plan::new(&mut queries);
     let parsed = request::parse(words.iter().copied(), &mut plan);
     let expected = options_oracle::Line::parse(words);
     assert_eq!(parsed.request, expected.request());
-    let (audience, exit_status, before) = AUDIENCES[usize::from(expected.check)];
+    let (audience, exit_status, prefix) = AUDIENCES[usize::from(expected.check)];
     assert_eq!(parsed.audience, audience);
     if let Err(error) = parsed.request {
         let (message, status) = text(|text| error.compose(audience, text));
         assert_eq!(status, exit_status);
-        is_message(&message, &format!("{before}{}", options_oracle::message(error)));
+        assert_message(&message, &format!("{prefix}{}", options_oracle::message(error)));
     }
     if parsed.request != Ok(Request::Count) {
         return;
@@ -217,9 +251,9 @@ fn command_line(words: &[&[u8]], numbers: &Numbers) {
     assert_eq!(plan.interval, expected.interval);
     let seconds = expected.interval.and_then(options_oracle::natural);
     assert_eq!(plan.seconds().map(|seconds| seconds as u128), seconds);
-    select(&plan, &expected);
+    assert_filter(&plan, &expected);
 
-    let counts = filled(numbers);
+    let counts = counts_with_fill(numbers);
     match presentation {
         Presentation::Query => {
             let lines = expected.asked.iter().map(|(key, _)| numbers.number(key).unwrap());
@@ -229,28 +263,30 @@ fn command_line(words: &[&[u8]], numbers: &Numbers) {
         Presentation::Check => {
             let (expected_status, line) = check_oracle::line(&expected.asked, numbers);
             let line = Some(line).filter(|line| line.len() <= LONGEST_TEXT);
-            let (seen, status) = fitting_text(|text| check::compose(plan.queries, &counts, text));
+            let (seen, status) =
+                text_if_fitting(|text| check::compose(plan.queries, &counts, text));
             assert_eq!((seen, status as u8), (line, expected_status));
         }
         Presentation::Report(_) => {}
     }
 }
 
-/// The sockets that are counted, of such as have the ports that are asked for and such as don't; and the tracked
-/// connections.
-fn select(plan: &Plan, expected: &options_oracle::Line) {
+/// Asserts that the filter of a plan selects the expected sockets or
+/// connections. Some of these have the ports of the filter, and some have other
+/// ports.
+fn assert_filter(plan: &Plan, expected: &options_oracle::Line) {
     let [locals, remotes] = &expected.ports;
     let with_others = |ports: &[u16]| -> Vec<u16> {
         ports.iter().flat_map(|&port| [port, port.wrapping_add(1)]).chain([0, 65535]).collect()
     };
     let (locals, remotes) = (with_others(locals), with_others(remotes));
     let mut sockets = Vec::new();
-    for (place, &local) in locals.iter().enumerate() {
-        let remote = remotes[place % remotes.len()];
+    for (index, &local) in locals.iter().enumerate() {
+        let remote = remotes[index % remotes.len()];
         sockets.extend([(local, remote, false), (local, remote, true)]);
     }
-    for (place, &remote) in remotes.iter().enumerate() {
-        sockets.push((locals[place % locals.len()], remote, false));
+    for (index, &remote) in remotes.iter().enumerate() {
+        sockets.push((locals[index % locals.len()], remote, false));
     }
     let is_selected = |&(local, remote, has_no_remote): &(u16, u16, bool)| {
         let [locals, remotes] = &expected.ports;
@@ -287,7 +323,8 @@ fn select(plan: &Plan, expected: &options_oracle::Line) {
     assert_eq!(selected, sockets.iter().map(is_selected).collect::<Vec<_>>());
 }
 
-/// What was counted, as the library has it.
+/// Returns these numbers as counts of the library, without the fill of the
+/// table.
 fn counts(numbers: &Numbers) -> Counts {
     let mut counts = Counts::ZERO;
     counts.reset(subject(numbers.conntrack));
@@ -297,22 +334,29 @@ fn counts(numbers: &Numbers) -> Counts {
     counts
 }
 
-/// Notes how full the table is, with the percents that the library has for it.
-fn fill(numbers: &mut Numbers, entries: u32, limit: u32) {
+/// Sets the fill of the table, and the percentages that the library computes
+/// from the fill. Asserts that the percentages are right.
+fn set_table_fill(numbers: &mut Numbers, entries: u32, limit: u32) {
     let mut counts = counts(numbers);
     counts.table_fill = Some(TableFill { entries, limit });
     let [percent, replied] = ["table.percent", "table.replied_percent"]
         .map(|key| counts.number(Key::parse(Subject::Connections, key.as_bytes()).unwrap()));
     let [all, unreplied] =
         ["all", "all.UNREPLIED"].map(|key| numbers.number(key.as_bytes()).unwrap());
-    assert!(is_percent(percent, entries, limit), "{percent}% are {entries} of {limit}");
-    let those = all.saturating_sub(unreplied);
-    assert!(is_percent(replied, those, limit), "{replied}% are {those} of {limit}");
+    assert!(
+        is_percent(percent, entries, limit),
+        "expected the percentage of {entries} in {limit}, not {percent}"
+    );
+    let replies = all.saturating_sub(unreplied);
+    assert!(
+        is_percent(replied, replies, limit),
+        "expected the percentage of {replies} in {limit}, not {replied}"
+    );
     numbers.table = [entries, limit, percent, replied];
 }
 
-/// The same, and how full the table is.
-fn filled(numbers: &Numbers) -> Counts {
+/// Returns these numbers as counts of the library.
+fn counts_with_fill(numbers: &Numbers) -> Counts {
     let mut counts = counts(numbers);
     if numbers.conntrack {
         let [entries, limit, ..] = numbers.table;

@@ -1,15 +1,17 @@
-//! What the program must make of a table of conntrack, written to be obviously right and nothing else.
+//! The oracle for tables of tracked connections.
 
 use std::collections::BTreeMap;
 
 use network_connections::kernel::conntrack_row::ConntrackRow;
-use network_connections::kernel::socket_row::HEAD_LENGTH;
+
+use super::{Table, lines, malformed_line};
 
 /// The groups in the order of the report.
 pub const GROUPS: [&str; 10] =
     ["tcp4", "tcp6", "udp4", "udp6", "other4", "other6", "tcp", "udp", "other", "all"];
 
-/// The states of TCP, as the kernel names them, and one for a row without a name of these.
+/// The states of TCP, as the kernel names them. UNKNOWN is the state of a TCP
+/// row with none of the other names.
 pub const STATES: [&str; 11] = [
     "NONE",
     "SYN_SENT",
@@ -24,10 +26,12 @@ pub const STATES: [&str; 11] = [
     "UNKNOWN",
 ];
 
-/// What else a row says of its connection: one of these. A row that says nothing is REPLIED.
+/// The statuses of a connection. REPLIED is the status of a row that names no
+/// status.
 pub const STATUSES: [&str; 5] = ["UNREPLIED", "REPLIED", "ASSURED", "OFFLOAD", "HW_OFFLOAD"];
 
-/// The numbers of a table's rows, by `GROUP.STATE` and `GROUP.STATUS`.
+/// Returns how many rows of a table have each state and each status, by
+/// `GROUP.STATE` and `GROUP.STATUS`.
 pub fn counts(table: &str) -> BTreeMap<String, u64> {
     let mut counts = BTreeMap::new();
     for group in GROUPS {
@@ -46,19 +50,19 @@ pub fn counts(table: &str) -> BTreeMap<String, u64> {
     counts
 }
 
-/// What a row says of its connection.
+/// The connection that a row describes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flow {
     /// One of the first six groups.
     pub group: &'static str,
-    /// That of TCP.
+    /// One of [`STATES`] for TCP, or nothing for another protocol.
     pub state: Option<&'static str>,
+    /// One of [`STATUSES`].
     pub status: &'static str,
-    /// The ports of the original direction.
+    /// The source port and the destination port of the original direction.
     pub ports: [Option<u16>; 2],
 }
 
-/// What the program makes of one.
 impl From<ConntrackRow<'_>> for Flow {
     fn from(row: ConntrackRow) -> Flow {
         let connection = row.connection;
@@ -71,31 +75,23 @@ impl From<ConntrackRow<'_>> for Flow {
     }
 }
 
-/// The connections of a table, or the number and the first bytes of the first line that isn't a row.
-pub type Outcome = Result<Vec<Flow>, (u32, Vec<u8>)>;
-
-/// What it is for this table. None if there are lines that no kernel prints, and that may be taken in one way
-/// or another.
-pub fn flows(table: &[u8]) -> Option<Outcome> {
-    let mut lines: Vec<&[u8]> = table.split(|&byte| byte == b'\n').collect();
-    if lines.last() == Some(&&b""[..]) {
-        lines.pop();
-    }
+/// Returns the connections of a table, or nothing if the table has an ambiguous
+/// line. No kernel prints an ambiguous line, so any result of the reader is
+/// right.
+pub fn flows(table: &[u8]) -> Option<Table<Flow>> {
     let mut flows = Vec::new();
-    for (index, line) in lines.iter().enumerate() {
+    for (index, line) in lines(table).into_iter().enumerate() {
         match flow(&line.iter().map(|&byte| char::from(byte)).collect::<String>())? {
             Some(flow) => flows.push(flow),
-            None => {
-                return Some(Err((index as u32 + 1, line[..line.len().min(HEAD_LENGTH)].to_vec())));
-            }
+            None => return Some(Err(malformed_line(index, line))),
         }
     }
     Some(Ok(flows))
 }
 
-/// That of a row; or nothing if it isn't one; or neither.
+/// Returns the connection of a row, `Some(None)` if the row is malformed, or
+/// `None` if the row is ambiguous. Each character stands for one byte.
 fn flow(row: &str) -> Option<Option<Flow>> {
-    // (Each character is a byte of the row, whatever it was.)
     let row: Vec<char> = row.chars().collect();
     let text = |from: usize, to: usize| row[from..to].iter().collect::<String>();
     if row.len() < 4 {
@@ -106,7 +102,8 @@ fn flow(row: &str) -> Option<Option<Flow>> {
         "ipv6" => (true, "     10 "),
         _ => return Some(None),
     };
-    // Behind the family is the protocol's name, with blanks up to eight columns, and a blank.
+    // After the family comes the protocol's name, padded with spaces to eight
+    // columns, and a space.
     let name = 4 + family.len();
     if row.len() <= name + 8 || row[name + 8] != ' ' {
         return Some(None);
@@ -118,7 +115,8 @@ fn flow(row: &str) -> Option<Option<Flow>> {
     }
     let words: Vec<&str> = rest.split(' ').collect();
     if !words.iter().any(|word| word.starts_with("src=")) {
-        // Only with its equals sign it begins a tuple.
+        // A row without a tuple is malformed. The word `src` without an equals
+        // sign makes the row ambiguous.
         return (!words.contains(&"src")).then_some(None);
     }
     let (has_family, protocol) = (text(4, name) == family, text(name, name + 8));
@@ -130,32 +128,35 @@ fn flow(row: &str) -> Option<Option<Flow>> {
         Some(status) => STATUSES.contains(&status),
         None => false,
     };
-    let is_odd = |(place, word): (usize, &&str)| {
-        // A word that is known ends with a blank, and not with a mark.
-        let marked = word.split(|it| u32::from(it) & 0x50 == 0).next().unwrap();
-        if marked != *word && (STATES.contains(&marked) || is_status(marked)) {
+    let is_ambiguous = |(index, word): (usize, &&str)| {
+        // The kernel prints a space after a state or a status, never a mark
+        // such as `-` or `,`.
+        let unmarked = word.split(|it| u32::from(it) & 0x50 == 0).next().unwrap();
+        if unmarked != *word && (STATES.contains(&unmarked) || is_status(unmarked)) {
             return true;
         }
         let (name, value) = word.split_once('=').unwrap_or((word, ""));
         match name {
             "src" => !word.contains('='),
-            // A number of 16 bits, with something behind it.
+            // The kernel prints a number of 16 bits, and later words.
             "sport" | "dport" => {
                 let is_number = value.bytes().all(|byte| byte.is_ascii_digit());
-                !is_number || value.parse::<u16>().is_err() || place == words.len() - 1
+                !is_number || value.parse::<u16>().is_err() || index == words.len() - 1
             }
             "[REPLIED]" => true,
-            // There is always a blank behind a status.
-            _ if is_status(word) => place == words.len() - 1,
-            // A state is between the time and a tuple, and nowhere else; and neither it nor a status is a name.
+            // The kernel prints later words after a status.
+            _ if is_status(word) => index == words.len() - 1,
+            // The kernel prints a state only between the seconds and a tuple,
+            // and never as the name of a value.
             _ if STATES.contains(&name) => {
-                let behind = words.get(place + 1).copied().unwrap_or_default();
-                place != 1 || word.contains('=') || !behind.starts_with("src=")
+                let next = words.get(index + 1).copied().unwrap_or_default();
+                index != 1 || word.contains('=') || !next.starts_with("src=")
             }
+            // A status is never the name of a value.
             _ => is_status(name) && word.contains('='),
         }
     };
-    if !has_family || !is_name || words.iter().enumerate().any(is_odd) {
+    if !has_family || !is_name || words.iter().enumerate().any(is_ambiguous) {
         return None;
     }
 

@@ -1,5 +1,4 @@
-//! What the program must make of a datagram of sock_diag, and of a kernel's release, written to be obviously right
-//! and nothing else.
+//! The oracle for datagrams of sock_diag, and for releases of the kernel.
 
 use std::str;
 
@@ -7,13 +6,13 @@ use libc::{AF_INET, AF_INET6, EAGAIN, EBADMSG, NLM_F_DUMP_INTR, NLMSG_DONE, NLMS
 use network_connections::kernel::sock_diag::DumpKind;
 use network_connections::model::socket::SocketTable;
 
-use crate::oracles::socket_table::{self as oracle, Socket};
+use crate::oracles::socket_table::{self, Socket};
 
-/// struct inet_diag_sockid
+/// A `struct inet_diag_sockid` of include/uapi/linux/inet_diag.h. The ports
+/// and the addresses are in network byte order.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SockId {
-    /// In network byte order, as the addresses.
     pub sport: [u8; 2],
     pub dport: [u8; 2],
     pub src: [u8; 16],
@@ -22,7 +21,7 @@ pub struct SockId {
     pub cookie: [u32; 2],
 }
 
-/// struct inet_diag_msg
+/// A `struct inet_diag_msg` of include/uapi/linux/inet_diag.h.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Msg {
@@ -38,11 +37,12 @@ pub struct Msg {
     pub inode: u32,
 }
 
-/// The sockets of a datagram, and whether it is the last, or what is wrong with it.
-pub type Outcome = (Vec<(SocketTable, Socket)>, Result<bool, i32>);
+/// The sockets of a datagram up to the end or the first error, and whether the
+/// datagram is the last of the dump, or the `errno` of the error.
+pub type Datagram = (Vec<(SocketTable, Socket)>, Result<bool, i32>);
 
-/// What they are.
-pub fn expected(datagram: &[u8], dump: DumpKind) -> Outcome {
+/// Parses a datagram of a dump.
+pub fn parse_datagram(datagram: &[u8], dump: DumpKind) -> Datagram {
     let mut sockets = Vec::new();
     let mut start = 0;
     loop {
@@ -53,7 +53,8 @@ pub fn expected(datagram: &[u8], dump: DumpKind) -> Outcome {
         if rest.len() < size_of::<libc::nlmsghdr>() {
             return (sockets, Err(EBADMSG));
         }
-        // SAFETY: it is within the datagram, and numbers may be any.
+        // SAFETY: `rest` is at least as long as the header, and a header is
+        // valid with any bytes.
         let header = unsafe { rest.as_ptr().cast::<libc::nlmsghdr>().read_unaligned() };
         let length = header.nlmsg_len as usize;
         if length < size_of::<libc::nlmsghdr>() || length > rest.len() {
@@ -74,7 +75,8 @@ pub fn expected(datagram: &[u8], dump: DumpKind) -> Outcome {
             _ if content.len() < size_of::<Msg>() => return (sockets, Err(EBADMSG)),
             _ => {}
         }
-        // SAFETY: it is within the message, and numbers may be any.
+        // SAFETY: `content` is at least as long as a `Msg`, and a `Msg` is
+        // valid with any bytes.
         let message = unsafe { content.as_ptr().cast::<Msg>().read_unaligned() };
         let is_tcp = dump == DumpKind::Tcp;
         let (table, address) = match libc::c_int::from(message.family) {
@@ -85,7 +87,7 @@ pub fn expected(datagram: &[u8], dump: DumpKind) -> Outcome {
             _ => return (sockets, Err(EBADMSG)),
         };
         let socket = Socket {
-            state: oracle::state(message.state),
+            state: socket_table::state(message.state),
             has_no_remote: address == vec![0; address.len()],
             local_port: u16::from_be_bytes(message.id.sport),
             remote_port: u16::from_be_bytes(message.id.dport),
@@ -95,13 +97,14 @@ pub fn expected(datagram: &[u8], dump: DumpKind) -> Outcome {
     }
 }
 
-/// Whether a kernel of this release is one from 4.4 on.
-pub fn is_sound(release: &[u8]) -> bool {
+/// Returns whether this release of the kernel is 4.4 or later.
+pub fn kernel_dump_is_reliable(release: &[u8]) -> bool {
     let mut parts = release.split(|&byte| byte == b'.');
     let mut number = || {
         let part = parts.next()?;
         let digits = part.iter().all(u8::is_ascii_digit) && !part.is_empty();
-        // (What has more digits than fit in 128 bits is larger than any release.)
+        // A number with more digits than fit in 128 bits is later than any
+        // release.
         digits.then(|| str::from_utf8(part).unwrap().parse().unwrap_or(u128::MAX))
     };
     match (number(), number()) {

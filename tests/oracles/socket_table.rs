@@ -1,9 +1,10 @@
-//! What the program must make of a table, written to be obviously right and nothing else.
+//! The oracle for tables of sockets in procfs.
 
-use network_connections::kernel::socket_row::HEAD_LENGTH;
 use network_connections::model::socket::{self, Family, State};
 
-/// What a row says of its socket.
+use super::{Table, lines, malformed_line};
+
+/// The socket that a row describes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Socket {
     pub state: State,
@@ -12,7 +13,6 @@ pub struct Socket {
     pub remote_port: u16,
 }
 
-/// What the program makes of one.
 impl From<socket::Socket> for Socket {
     fn from(socket: socket::Socket) -> Socket {
         Socket {
@@ -24,27 +24,21 @@ impl From<socket::Socket> for Socket {
     }
 }
 
-/// The sockets of a table, or the number and the first bytes of the first line that isn't a row.
-pub fn sockets(table: &[u8], family: Family) -> Result<Vec<Socket>, (u32, Vec<u8>)> {
-    let mut lines: Vec<&[u8]> = table.split(|&byte| byte == b'\n').collect();
-    if lines.last() == Some(&&b""[..]) {
-        lines.pop();
-    }
-    let mut sockets = Vec::new();
-    for (index, line) in lines.iter().enumerate().skip(1) {
-        match socket(&String::from_utf8_lossy(line), family) {
-            Some(socket) => sockets.push(socket),
-            None => return Err((index as u32 + 1, line[..line.len().min(HEAD_LENGTH)].to_vec())),
-        }
-    }
-    Ok(sockets)
+/// Returns the sockets of a table, without the header.
+pub fn sockets(table: &[u8], family: Family) -> Table<Socket> {
+    let rows = lines(table).into_iter().enumerate().skip(1);
+    rows.map(|(index, line)| {
+        let socket = socket(&String::from_utf8_lossy(line), family);
+        socket.ok_or_else(|| malformed_line(index, line))
+    })
+    .collect()
 }
 
 fn socket(row: &str, family: Family) -> Option<Socket> {
     let unpadded = row.trim_start_matches(' ');
     let columns: Vec<&str> = unpadded.split(' ').collect();
     let [slot, local, remote, state, ..] = columns[..] else { return None };
-    // No kernel prints a wider one.
+    // The kernel prints `sl` as an `int`.
     let width = row.len() - unpadded.len() + slot.len();
     if width > "2147483647:".len() {
         return None;
@@ -71,7 +65,7 @@ fn socket(row: &str, family: Family) -> Option<Socket> {
     })
 }
 
-/// The state that the kernel gives this number.
+/// Returns the state with this number in include/net/tcp_states.h.
 pub fn state(number: u8) -> State {
     match number {
         1 => State::Established,

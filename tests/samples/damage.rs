@@ -1,34 +1,39 @@
-//! The bytes of a table, cut and damaged.
+//! Ways to cut and to damage the bytes of a table.
 
 use proptest::prelude::*;
+use proptest::sample::Index;
 
-/// The same bytes, cut anywhere.
-pub fn cut<'a>(bytes: &'a [u8], places: &[prop::sample::Index]) -> Vec<&'a [u8]> {
-    let mut places: Vec<usize> = places.iter().map(|place| place.index(bytes.len() + 1)).collect();
-    places.extend([0, bytes.len()]);
-    places.sort();
-    places.windows(2).map(|ends| &bytes[ends[0]..ends[1]]).collect()
+/// Returns lists of up to 39 indexes at which [`cut`] cuts.
+pub fn cuts() -> impl Strategy<Value = Vec<Index>> {
+    prop::collection::vec(any::<Index>(), 0..40)
 }
 
-pub fn places() -> impl Strategy<Value = Vec<prop::sample::Index>> {
-    prop::collection::vec(any::<prop::sample::Index>(), 0..40)
+/// Cuts the bytes at these indexes. A chunk may be empty.
+pub fn cut<'a>(bytes: &'a [u8], cuts: &[Index]) -> Vec<&'a [u8]> {
+    let mut ends: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
+    ends.extend([0, bytes.len()]);
+    ends.sort();
+    ends.windows(2).map(|ends| &bytes[ends[0]..ends[1]]).collect()
 }
 
-/// A byte of a table, and what stands there instead: another one, or nothing.
-type Damage = (prop::sample::Index, Option<u8>);
+/// The index of a byte, and the byte that replaces the byte there. If the
+/// second part is nothing, the byte is removed.
+type Damage = (Index, Option<u8>);
 
-/// Up to three of these. Half of the other bytes are such as a row has.
-pub fn damage(bytes: &'static [u8]) -> impl Strategy<Value = Vec<Damage>> {
-    let other = prop_oneof![any::<u8>(), prop::sample::select(bytes)];
-    prop::collection::vec((any::<prop::sample::Index>(), prop::option::of(other)), 1..4)
+/// Returns lists of one to three damages. Half of the replacements are in
+/// `row_bytes`.
+pub fn damages(row_bytes: &'static [u8]) -> impl Strategy<Value = Vec<Damage>> {
+    let replacement = prop_oneof![any::<u8>(), prop::sample::select(row_bytes)];
+    prop::collection::vec((any::<Index>(), prop::option::of(replacement)), 1..4)
 }
 
-/// The table with this damage. There has to be more of it than of that.
-pub fn damaged(mut table: Vec<u8>, damage: Vec<Damage>) -> Vec<u8> {
-    for (place, byte) in damage {
+/// Returns the damaged table. The table needs more bytes than `damages` has
+/// damages.
+pub fn damaged(mut table: Vec<u8>, damages: Vec<Damage>) -> Vec<u8> {
+    for (index, byte) in damages {
         match byte {
-            Some(byte) => *place.get_mut(&mut table) = byte,
-            None => drop(table.remove(place.index(table.len()))),
+            Some(byte) => *index.get_mut(&mut table) = byte,
+            None => drop(table.remove(index.index(table.len()))),
         }
     }
     table

@@ -1,4 +1,5 @@
-//! The reader of tracked connections: cases by hand, then whatever proptest thinks of, against the oracle.
+//! The reader of tables of tracked connections, compared with cases and with
+//! the oracle.
 
 use std::fs;
 
@@ -8,23 +9,25 @@ use network_connections::kernel::socket_row::{HEAD_LENGTH, WINDOW};
 use network_connections::kernel::table_reader::{ReadBuffer, TableReader};
 use proptest::prelude::*;
 
-use crate::oracles::conntrack_table::{self as conntrack_oracle, Flow, Outcome, STATES, STATUSES};
-use crate::pieces::{SMALL, flows, flows_in};
+use crate::harness::{SMALL, read_flows, read_flows_in};
+use crate::oracles::Table;
+use crate::oracles::conntrack_table::{self as oracle, Flow, STATES, STATUSES};
 use crate::samples::conntrack_table::{fixtures, row};
-use crate::samples::damage::{cut, damage, damaged, places};
+use crate::samples::damage::{cut, cuts, damaged, damages};
 
-/// What the reader makes of this one line.
-fn line(line: &str) -> Outcome {
-    flows([line.as_bytes(), b"\n"])
+/// Reads a table of this line.
+fn read_line(line: &str) -> Table<Flow> {
+    read_flows([line.as_bytes(), b"\n"])
 }
 
-/// A connection whose ports are 40000 and 443.
+/// Returns a connection with the ports 40000 and 443. An empty state stands for
+/// no state.
 fn flow(group: &'static str, state: &'static str, status: &'static str) -> Flow {
     let state = Some(state).filter(|state| !state.is_empty());
     Flow { group, state, status, ports: [Some(40000), Some(443)] }
 }
 
-/// One without ports.
+/// Returns a connection with neither a state nor ports.
 fn portless(group: &'static str, status: &'static str) -> Flow {
     Flow { ports: [None; 2], ..flow(group, "", status) }
 }
@@ -38,9 +41,9 @@ const REPLY6: &str = "src=2001:0db8:0000:0000:0000:0000:0000:0002 \
 const ADDRESSES: &str = "src=192.0.2.1 dst=192.0.2.2";
 
 #[test]
-fn rows_are_connections() {
+fn a_row_is_parsed_as_a_connection() {
     let cases = [
-        // TCP, with accounting and all the rest that may be on.
+        // TCP, with accounting and other optional columns.
         (
             format!(
                 "ipv4     2 tcp      6 431999 ESTABLISHED {TUPLE} packets=7 bytes=1024 {REPLY} \
@@ -68,7 +71,7 @@ fn rows_are_connections() {
             format!("ipv6     10 tcp      6 99 TIME_WAIT {TUPLE6} {REPLY6} mark=0 zone=0 use=1"),
             flow("tcp6", "TIME_WAIT", "REPLIED"),
         ),
-        // Timestamps, as some kernels have them.
+        // Timestamps, in the format of some kernels.
         (
             format!(
                 "ipv4     2 tcp      6 99 LAST_ACK {TUPLE} {REPLY} [ASSURED] mark=0 delta-time=4711 \
@@ -76,7 +79,7 @@ fn rows_are_connections() {
             ),
             flow("tcp4", "LAST_ACK", "ASSURED"),
         ),
-        // Offloaded: neither time nor state.
+        // Offloaded connections, with neither seconds nor a state.
         (
             format!("ipv4     2 tcp      6 {TUPLE} {REPLY} [OFFLOAD] mark=0 zone=0 use=3"),
             flow("tcp4", "UNKNOWN", "OFFLOAD"),
@@ -93,7 +96,7 @@ fn rows_are_connections() {
             format!("ipv6     10 udp      17 {TUPLE6} {REPLY6} [OFFLOAD] mark=0 use=3"),
             flow("udp6", "", "OFFLOAD"),
         ),
-        // Two of them in one row: the last counts.
+        // Two statuses in one row. The connection has the last status.
         (
             format!("ipv4     2 udp      17 {TUPLE} [UNREPLIED] {REPLY} [HW_OFFLOAD] mark=0 use=2"),
             flow("udp4", "", "HW_OFFLOAD"),
@@ -124,7 +127,7 @@ fn rows_are_connections() {
             format!("ipv6     10 udp      17 29 {TUPLE6} {REPLY6} mark=0 use=2"),
             flow("udp6", "", "REPLIED"),
         ),
-        // Other protocols, some with words where TCP has its state.
+        // Other protocols. Some rows have a word where a TCP row has the state.
         (
             format!("ipv4     2 sctp     132 432000 ESTABLISHED {TUPLE} {REPLY} [ASSURED] use=1"),
             flow("other4", "", "ASSURED"),
@@ -173,7 +176,8 @@ fn rows_are_connections() {
             format!("ipv4     2 unknown  2 599 {ADDRESSES} [UNREPLIED] {ADDRESSES} use=1"),
             portless("other4", "UNREPLIED"),
         ),
-        // The number tells what it is, because the name is not known to every kernel.
+        // The number identifies the protocol, because not every kernel knows
+        // the name.
         (
             format!("ipv4     2 unknown  6 9 CLOSE {TUPLE} {REPLY} use=1"),
             flow("tcp4", "CLOSE", "REPLIED"),
@@ -195,38 +199,37 @@ fn rows_are_connections() {
         ),
     ];
     for (row, expected) in cases {
-        assert_eq!(line(&row), Ok(vec![expected.clone()]), "{row}");
-        let oracle = conntrack_oracle::flows(row.as_bytes());
-        assert_eq!(oracle, Some(Ok(vec![expected])), "the oracle: {row}");
+        assert_eq!(read_line(&row), Ok(vec![expected.clone()]), "{row}");
+        assert_eq!(oracle::flows(row.as_bytes()), Some(Ok(vec![expected])), "the oracle: {row}");
     }
 }
 
 #[test]
-fn every_state_is_known_and_no_other_word() {
+fn each_state_and_no_other_word_is_parsed_as_a_state() {
     for state in STATES {
         let row = format!("ipv4     2 tcp      6 1 {state} {TUPLE} {REPLY} use=1");
-        assert_eq!(line(&row), Ok(vec![flow("tcp4", state, "REPLIED")]));
+        assert_eq!(read_line(&row), Ok(vec![flow("tcp4", state, "REPLIED")]));
         let shorter = state[..state.len() - 1].to_string();
-        let longer = [format!("{state}2"), format!("x{state}"), format!("{state}]"), shorter];
-        for other in longer.into_iter().chain([state.to_lowercase(), format!("[{state}]")]) {
+        let similar = [format!("{state}2"), format!("x{state}"), format!("{state}]"), shorter];
+        for other in similar.into_iter().chain([state.to_lowercase(), format!("[{state}]")]) {
             if STATES.contains(&other.as_str()) {
                 continue;
             }
             let row = format!("ipv6     10 tcp      6 1 {other} {TUPLE6} {REPLY6} use=1");
-            assert_eq!(line(&row), Ok(vec![flow("tcp6", "UNKNOWN", "REPLIED")]), "{other}");
+            assert_eq!(read_line(&row), Ok(vec![flow("tcp6", "UNKNOWN", "REPLIED")]), "{other}");
         }
     }
     for other in ["LISTEN", "IGNORE", "RETRANS", "UNACK", "MAX", "FIN_WAIT1", "ASSURED"] {
         let row = format!("ipv4     2 tcp      6 1 {other} {TUPLE} {REPLY} use=1");
-        assert_eq!(line(&row), Ok(vec![flow("tcp4", "UNKNOWN", "REPLIED")]), "{other}");
+        assert_eq!(read_line(&row), Ok(vec![flow("tcp4", "UNKNOWN", "REPLIED")]), "{other}");
     }
 }
 
 #[test]
-fn every_status_is_known_and_no_other_word() {
+fn each_status_and_no_other_word_is_parsed_as_a_status() {
     for status in STATUSES.into_iter().filter(|status| *status != "REPLIED") {
         let row = format!("ipv6     10 tcp      6 1 CLOSE {TUPLE6} {REPLY6} [{status}] use=1");
-        assert_eq!(line(&row), Ok(vec![flow("tcp6", "CLOSE", status)]));
+        assert_eq!(read_line(&row), Ok(vec![flow("tcp6", "CLOSE", status)]));
         let others = [
             status.to_string(),
             format!("[{status}"),
@@ -239,7 +242,7 @@ fn every_status_is_known_and_no_other_word() {
         ];
         for other in others {
             let row = format!("ipv4     2 udp      17 1 {TUPLE} {REPLY} {other} use=1");
-            assert_eq!(line(&row), Ok(vec![flow("udp4", "", "REPLIED")]), "{other}");
+            assert_eq!(read_line(&row), Ok(vec![flow("udp4", "", "REPLIED")]), "{other}");
         }
     }
     let others =
@@ -247,13 +250,13 @@ fn every_status_is_known_and_no_other_word() {
     for other in others {
         let row =
             format!("ipv4     2 tcp      6 1 LAST_ACK {TUPLE} [ASSURED] {REPLY} {other} use=1");
-        assert_eq!(line(&row), Ok(vec![flow("tcp4", "LAST_ACK", "ASSURED")]), "{other}");
+        assert_eq!(read_line(&row), Ok(vec![flow("tcp4", "LAST_ACK", "ASSURED")]), "{other}");
     }
 }
 
-/// What somebody else may choose.
+/// Administrators and other programs choose the values in a row.
 #[test]
-fn a_value_is_no_word_of_the_rows() {
+fn a_value_is_never_parsed_as_a_keyword() {
     let words = STATES.into_iter().map(str::to_string);
     let words = words.chain(STATUSES.map(|status| format!("[{status}]")));
     let words = words.chain(["src", "sport", "dport", "src=1", "sport=1"].map(str::to_string));
@@ -263,40 +266,43 @@ fn a_value_is_no_word_of_the_rows() {
                 "ipv4     2 tcp      6 1 CLOSE {TUPLE} zone-orig={word} {REPLY} [ASSURED] {name}={word} \
                  use=1"
             );
-            assert_eq!(line(&row), Ok(vec![flow("tcp4", "CLOSE", "ASSURED")]), "{row}");
+            assert_eq!(read_line(&row), Ok(vec![flow("tcp4", "CLOSE", "ASSURED")]), "{row}");
             let row = format!("ipv4     2 tcp      6 {TUPLE} {REPLY} {name}={word}");
-            assert_eq!(line(&row), Ok(vec![flow("tcp4", "UNKNOWN", "REPLIED")]), "{row}");
+            assert_eq!(read_line(&row), Ok(vec![flow("tcp4", "UNKNOWN", "REPLIED")]), "{row}");
         }
     }
-    // Nor does it make a tuple, without which there is no row.
+    // A value begins no tuple, and a row without a tuple is malformed.
     for row in ["ipv4     2 udp      17 9 secctx=src=1", "ipv4     2 udp      17 9 xsrc=1"] {
-        assert_eq!(line(row), Err((1, row.into())));
+        assert_eq!(read_line(row), Err((1, row.into())));
     }
 }
 
 #[test]
-fn a_word_is_known_only_if_all_of_it_is() {
-    let flows = |word: &str| {
-        line(&format!("ipv4     2 tcp      6 9 CLOSE {TUPLE} {REPLY} {word} use=1")).unwrap()
+fn a_keyword_is_compared_as_a_whole() {
+    let with_status = |word: &str| {
+        read_line(&format!("ipv4     2 tcp      6 9 CLOSE {TUPLE} {REPLY} {word} use=1")).unwrap()
     };
-    // Each has the first eight bytes and the last four of a status, or its length.
+    // Each word has the length or the first eight bytes of a status. Some words
+    // also end with the last four bytes of a status.
     for word in ["[ASSURED]NREPLIED]", "[UNREPLIX]", "[ASSUREX]", "[OFFLOAX]", "[UNREPLIEDRED]"] {
-        assert_eq!(flows(word), [flow("tcp4", "CLOSE", "REPLIED")], "{word}");
+        assert_eq!(with_status(word), [flow("tcp4", "CLOSE", "REPLIED")], "{word}");
     }
-    assert_eq!(flows("[ASSURED]"), [flow("tcp4", "CLOSE", "ASSURED")]);
-    // The same length, if it were told by a byte.
+    assert_eq!(with_status("[ASSURED]"), [flow("tcp4", "CLOSE", "ASSURED")]);
+    // The length modulo 256 is the length of the status.
     let long = format!("[ASSURED{}SURED]", "_".repeat(251));
     assert_eq!(long.len(), 9 + 256);
-    assert_eq!(flows(&long), [flow("tcp4", "CLOSE", "REPLIED")]);
-    let state = |word: &str| line(&format!("ipv4     2 tcp      6 9 {word} {TUPLE} {REPLY} use=1"));
+    assert_eq!(with_status(&long), [flow("tcp4", "CLOSE", "REPLIED")]);
+    let with_state =
+        |word: &str| read_line(&format!("ipv4     2 tcp      6 9 {word} {TUPLE} {REPLY} use=1"));
     for word in ["ESTABLISXED", "ESTABLISHEDSHED", "SYN_SEXT", "SYN_SENT22", "TIME_WAXT"] {
-        assert_eq!(state(word).unwrap(), [flow("tcp4", "UNKNOWN", "REPLIED")], "{word}");
+        assert_eq!(with_state(word).unwrap(), [flow("tcp4", "UNKNOWN", "REPLIED")], "{word}");
     }
 }
 
-/// Whoever sends packets may choose their address: here, by digests that multiply by 31, as that of a word.
+/// Senders of packets choose their addresses. Each of these addresses has the
+/// hash of a keyword, in a hash function that multiplies by 31.
 #[test]
-fn an_address_is_no_word_of_the_rows() {
+fn an_address_is_never_parsed_as_a_keyword() {
     let addresses = [
         "2001:0db8:0000:0000:0000:0000:0ede:9b96", // [UNREPLIED]
         "2001:0db8:0000:0000:0000:0000:2578:195d", // [ASSURED]
@@ -310,16 +316,16 @@ fn an_address_is_no_word_of_the_rows() {
             "ipv6     10 tcp      6 119 SYN_SENT src={address} dst=2001:0db8:: sport=40000 dport=443 \
              [UNREPLIED] src=2001:0db8:: dst={address} sport=443 dport=40000 mark=0 use=2"
         );
-        assert_eq!(line(&row), Ok(vec![flow("tcp6", "SYN_SENT", "UNREPLIED")]), "{row}");
+        assert_eq!(read_line(&row), Ok(vec![flow("tcp6", "SYN_SENT", "UNREPLIED")]), "{row}");
         let row = format!("ipv6     10 udp      17 9 dst={address}");
-        assert_eq!(line(&row), Err((1, row[..row.len().min(HEAD_LENGTH)].into())));
+        assert_eq!(read_line(&row), Err((1, row[..row.len().min(HEAD_LENGTH)].into())));
     }
 }
 
 #[test]
-fn ports_are_those_of_the_original_direction() {
+fn the_ports_belong_to_the_original_direction() {
     let ports = |rest: &str| {
-        let flows = line(&format!("ipv4     2 udp      17 9 {rest}")).unwrap();
+        let flows = read_line(&format!("ipv4     2 udp      17 9 {rest}")).unwrap();
         flows[0].ports
     };
     let reply = "src=1 dst=2 sport=3 dport=4 use=1";
@@ -342,13 +348,13 @@ fn ports_are_those_of_the_original_direction() {
         let row =
             format!("ipv4     2 udp      17 9 src=1 dst=2 sport={port} dport={other} {reply}");
         let mut buffer = ReadBuffer::<SMALL>::ZERO;
-        let flows = flows_in(&[row.as_bytes(), b"\n"], &mut buffer).unwrap();
+        let flows = read_flows_in(&[row.as_bytes(), b"\n"], &mut buffer).unwrap();
         assert_eq!(flows[0].ports, [Some(port), Some(other)]);
     }
 }
 
 #[test]
-fn a_protocol_without_ports_has_none_that_is_asked_for() {
+fn a_filter_by_port_selects_no_connection_without_ports() {
     let rows = [
         format!("ipv4     2 icmp     1 29 {ADDRESSES} type=8 code=0 id=7 {ADDRESSES} use=1\n"),
         format!("ipv4     2 gre      47 9 {ADDRESSES} srckey=0x0 dstkey=0x0 {ADDRESSES} use=1\n"),
@@ -379,8 +385,8 @@ fn a_protocol_without_ports_has_none_that_is_asked_for() {
     }
 }
 
-/// Lines that are no rows.
-const OTHERS: [&str; 35] = [
+/// Malformed lines.
+const MALFORMED_LINES: [&str; 35] = [
     "",
     " ",
     "hello, world",
@@ -415,38 +421,42 @@ const OTHERS: [&str; 35] = [
     " ipv4     2 tcp      6 1 CLOSE src=192.0.2.1 dst=192.0.2.2",
     "ipv6     10",
     "ipv6     10 tcp      6 1 CLOSE",
-    // /proc/net/ip_conntrack of old kernels has no family.
+    // A row of /proc/net/ip_conntrack of old kernels, without a family.
     "tcp      6 431999 ESTABLISHED src=192.0.2.1 dst=192.0.2.2",
 ];
 
 #[test]
-fn other_lines_are_errors() {
+fn a_malformed_line_is_an_error() {
     let row = format!("ipv4     2 udp      17 9 {TUPLE} {REPLY}\n");
     let row6 = format!("ipv6     10 tcp      6 9 CLOSE {TUPLE6} {REPLY6}\n");
-    for case in OTHERS {
+    for case in MALFORMED_LINES {
         let head = case.as_bytes()[..case.len().min(HEAD_LENGTH)].to_vec();
-        assert_eq!(line(case), Err((1, head.clone())), "{case}");
-        // The row behind it isn't taken for its rest.
+        assert_eq!(read_line(case), Err((1, head.clone())), "{case}");
+        // The next row does not complete the malformed line.
         for row in [&row, &row6] {
-            let pieces = [row.as_bytes(), row.as_bytes(), case.as_bytes(), b"\n", row.as_bytes()];
-            assert_eq!(flows(pieces), Err((3, head.clone())), "{case} among others");
+            let chunks = [row.as_bytes(), row.as_bytes(), case.as_bytes(), b"\n", row.as_bytes()];
+            assert_eq!(read_flows(chunks), Err((3, head.clone())), "{case}, between rows");
             assert_eq!(
-                flows([&pieces.concat()[..]]),
+                read_flows([&chunks.concat()[..]]),
                 Err((3, head.clone())),
-                "{case}, read at once"
+                "{case}, between rows in one read"
             );
         }
         if !case.is_empty() {
-            assert_eq!(flows([case.as_bytes()]), Err((1, head.clone())), "{case} without newline");
             assert_eq!(
-                flows([row.as_bytes(), case.as_bytes()]),
+                read_flows([case.as_bytes()]),
+                Err((1, head.clone())),
+                "{case}, without a newline"
+            );
+            assert_eq!(
+                read_flows([row.as_bytes(), case.as_bytes()]),
                 Err((2, head)),
-                "{case} at the end"
+                "{case}, after a row"
             );
         }
     }
     let long = format!("{}\n", "x".repeat(2 * HEAD_LENGTH));
-    assert_eq!(flows([row.as_bytes(), long.as_bytes()]), Err((2, vec![b'x'; HEAD_LENGTH])));
+    assert_eq!(read_flows([row.as_bytes(), long.as_bytes()]), Err((2, vec![b'x'; HEAD_LENGTH])));
 }
 
 #[test]
@@ -454,18 +464,19 @@ fn the_last_line_needs_no_newline() {
     let row = format!("ipv4     2 tcp      6 9 CLOSE {TUPLE} {REPLY} [ASSURED] use=1");
     let one = flow("tcp4", "CLOSE", "ASSURED");
     let line = format!("{row}\n");
-    assert_eq!(flows([]), Ok(vec![]), "an empty file");
-    assert_eq!(flows([row.as_bytes()]), Ok(vec![one.clone()]));
-    assert_eq!(flows([line.as_bytes()]), Ok(vec![one.clone()]));
-    assert_eq!(flows([line.as_bytes(), row.as_bytes()]), Ok(vec![one.clone(), one]));
-    // Whatever it is cut behind: it counts once it has its tuple.
+    assert_eq!(read_flows([]), Ok(vec![]), "an empty file");
+    assert_eq!(read_flows([row.as_bytes()]), Ok(vec![one.clone()]));
+    assert_eq!(read_flows([line.as_bytes()]), Ok(vec![one.clone()]));
+    assert_eq!(read_flows([line.as_bytes(), row.as_bytes()]), Ok(vec![one.clone(), one]));
+    // A truncated row is a row if the row still has the start of a tuple.
     let tuple = row.find("src=").unwrap() + "src=".len();
     for end in 1..row.len() {
         let cut = &row.as_bytes()[..end];
-        let seen = flows([line.as_bytes(), cut]).map(|flows| flows.len());
+        let seen = read_flows([line.as_bytes(), cut]).map(|flows| flows.len());
         let head = cut[..cut.len().min(HEAD_LENGTH)].to_vec();
         match end {
-            // (It hasn't its equals sign yet, which nobody misses.)
+            // The row ends between `src` and the equals sign. The reader may
+            // parse the row or reject it.
             _ if end + 1 == tuple => assert!(seen == Ok(2) || seen == Err((2, head)), "{seen:?}"),
             _ if end < tuple => assert_eq!(seen, Err((2, head)), "{}", &row[..end]),
             _ => assert_eq!(seen, Ok(2), "{}", &row[..end]),
@@ -474,9 +485,10 @@ fn the_last_line_needs_no_newline() {
 }
 
 #[test]
-fn lines_may_be_as_long_as_there_is_room() {
+fn lines_may_be_as_long_as_the_buffer_allows() {
     const WORDS: usize = 128;
-    // Behind the newline before it, and with its own.
+    // The memory for reads holds the newline before the row, the row, and the
+    // newline after the row.
     const LONGEST: usize = WORDS * WORD_SIZE - WINDOW - 2;
     let head = format!("ipv4     2 udp      17 9 {TUPLE} ");
     for byte in *b"x [A_" {
@@ -485,21 +497,21 @@ fn lines_may_be_as_long_as_there_is_room() {
             row.resize(length, byte);
             let table = [&row[..], b"\n", &row, b"\n"].concat();
             for size in [1, 7, 100, table.len()] {
-                let pieces: Vec<&[u8]> = table.chunks(size).collect();
+                let chunks: Vec<&[u8]> = table.chunks(size).collect();
                 let mut buffer = ReadBuffer::<WORDS>::ZERO;
-                let seen = flows_in(&pieces, &mut buffer).map(|flows| flows.len());
+                let seen = read_flows_in(&chunks, &mut buffer).map(|flows| flows.len());
                 let expected = match length <= LONGEST {
                     true => Ok(2),
                     false => Err((1, row[..HEAD_LENGTH].to_vec())),
                 };
-                assert_eq!(seen, expected, "{length} bytes, {size} at once");
+                assert_eq!(seen, expected, "a row of {length} bytes, in reads of {size}");
             }
         }
     }
 }
 
 #[test]
-fn where_a_read_ends_changes_nothing() {
+fn a_read_may_end_at_any_byte() {
     let tables = [
         format!("ipv4     2 tcp      6 9 CLOSE {TUPLE} [UNREPLIED] {REPLY} [ASSURED] use=1\n"),
         "ipv6     10 udp      17 src=1 dst=2 sport=3 dport=4 [HW_OFFLOAD] use=1\n\
@@ -514,56 +526,63 @@ fn where_a_read_ends_changes_nothing() {
     ];
     for table in &tables {
         let table = table.as_bytes();
-        let whole = conntrack_oracle::flows(table).unwrap();
-        assert_eq!(flows([table]), whole);
+        let whole = oracle::flows(table).unwrap();
+        assert_eq!(read_flows([table]), whole);
         for size in 1..table.len() {
-            assert_eq!(flows(table.chunks(size)), whole, "{size} bytes at once");
+            assert_eq!(read_flows(table.chunks(size)), whole, "in reads of {size} bytes");
         }
         for first in 0..table.len() {
             for second in first..table.len() {
-                let pieces = [&table[..first], &table[first..second], &table[second..]];
-                assert_eq!(flows(pieces), whole, "cut at {first} and {second}");
+                let chunks = [&table[..first], &table[first..second], &table[second..]];
+                assert_eq!(read_flows(chunks), whole, "cut at {first} and {second}");
             }
         }
     }
 }
 
 #[test]
-fn whole_tables_are_read_as_by_the_oracle() {
+fn the_reader_agrees_with_the_oracle_on_the_fixtures() {
     for fixture in fixtures() {
         let table = fs::read(fixture.join("net/nf_conntrack")).unwrap();
-        let expected = conntrack_oracle::flows(&table).unwrap();
+        let expected = oracle::flows(&table).unwrap();
         let rows = table.iter().filter(|&&byte| byte == b'\n').count();
         assert_eq!(expected.as_ref().map(Vec::len), Ok(rows), "{fixture:?}");
-        assert_eq!(flows([&table[..]]), expected, "{fixture:?}");
+        assert_eq!(read_flows([&table[..]]), expected, "{fixture:?}");
         for size in (1..100).chain([500, 1000, 4096]) {
             let mut buffer = ReadBuffer::<{ 4096 / WORD_SIZE }>::ZERO;
-            let pieces: Vec<&[u8]> = table.chunks(size).collect();
-            assert_eq!(flows_in(&pieces, &mut buffer), expected, "{fixture:?}, {size} at once");
+            let chunks: Vec<&[u8]> = table.chunks(size).collect();
+            assert_eq!(
+                read_flows_in(&chunks, &mut buffer),
+                expected,
+                "{fixture:?}, in reads of {size} bytes"
+            );
         }
     }
 }
 
 #[test]
-fn every_byte_in_every_place() {
+fn every_byte_at_every_index_is_parsed_as_by_the_oracle() {
     let row = b"ipv4     2 tcp      6 9 CLOSE src=1 dst=2 sport=3 dport=4 [ASSURED] use=1\n";
     let table = [&row[..], row, row].concat();
-    let mut verdicts = 0;
-    for place in 0..row.len() {
+    let mut unambiguous = 0;
+    for index in 0..row.len() {
         for byte in 0..=u8::MAX {
             let mut table = table.clone();
-            table[row.len() + place] = byte;
-            let seen = flows([&table[..]]);
-            if let Some(expected) = conntrack_oracle::flows(&table) {
-                verdicts += 1;
+            table[row.len() + index] = byte;
+            let seen = read_flows([&table[..]]);
+            if let Some(expected) = oracle::flows(&table) {
+                unambiguous += 1;
                 assert_eq!(seen, expected, "{}", table.escape_ascii());
             }
         }
     }
-    assert!(verdicts > row.len() * 150, "{verdicts}");
+    assert!(
+        unambiguous > row.len() * 150,
+        "expected more than 150 unambiguous tables for each index, not {unambiguous} in all"
+    );
 }
 
-/// A table of rows, of which the last may lack its newline.
+/// Returns tables of rows. The last row may lack the newline.
 fn table() -> impl Strategy<Value = Vec<u8>> {
     (prop::collection::vec(row(), 0..12), any::<bool>()).prop_map(|(rows, newline)| {
         let mut table = rows.join("\n").into_bytes();
@@ -578,36 +597,36 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn tables_are_read_as_by_the_oracle(table in table(), places in places()) {
-        let seen = flows(cut(&table, &places));
-        let expected = conntrack_oracle::flows(&table);
-        // (Of its words some may be of the kind that the oracle doesn't know what to make of.)
+    fn the_reader_agrees_with_the_oracle_on_tables(table in table(), cuts in cuts()) {
+        let seen = read_flows(cut(&table, &cuts));
+        let expected = oracle::flows(&table);
+        // A table may have ambiguous words, and then the oracle has no result.
         prop_assume!(expected.is_some());
         prop_assert_eq!(seen, expected.unwrap());
     }
 
     #[test]
-    fn damaged_tables_are_read_as_by_the_oracle(
-        table in table().prop_filter("nothing to damage", |table| table.len() > 3),
-        damage in damage(b"\n [A_0=-"),
-        places in places(),
+    fn the_reader_agrees_with_the_oracle_on_damaged_tables(
+        table in table().prop_filter("expected bytes to damage", |table| table.len() > 3),
+        damages in damages(b"\n [A_0=-"),
+        cuts in cuts(),
     ) {
-        let table = damaged(table, damage);
-        let seen = flows(cut(&table, &places));
-        if let Some(expected) = conntrack_oracle::flows(&table) {
+        let table = damaged(table, damages);
+        let seen = read_flows(cut(&table, &cuts));
+        if let Some(expected) = oracle::flows(&table) {
             prop_assert_eq!(seen, expected, "{}", table.escape_ascii());
         }
     }
 
     #[test]
-    fn random_bytes_are_read_as_by_the_oracle(
+    fn the_reader_agrees_with_the_oracle_on_random_bytes(
         bytes in prop::collection::vec(prop_oneof![any::<u8>(), Just(b'\n'), Just(b' ')], 0..1000),
-        starts in any::<bool>(),
-        places in places(),
+        has_prefix in any::<bool>(),
+        cuts in cuts(),
     ) {
-        let bytes = [if starts { &b"ipv4     2 tcp      6 "[..] } else { b"" }, &bytes].concat();
-        let seen = flows(cut(&bytes, &places));
-        if let Some(expected) = conntrack_oracle::flows(&bytes) {
+        let bytes = [if has_prefix { &b"ipv4     2 tcp      6 "[..] } else { b"" }, &bytes].concat();
+        let seen = read_flows(cut(&bytes, &cuts));
+        if let Some(expected) = oracle::flows(&bytes) {
             prop_assert_eq!(&seen, &expected);
         }
         let lines = bytes.iter().filter(|&&byte| byte == b'\n').count() + 1;

@@ -1,4 +1,4 @@
-//! The parser: cases by hand, then whatever proptest thinks of, against the oracle.
+//! The reader of socket tables, compared with cases and with the oracle.
 
 use network_connections::bytes::swar::WORD_SIZE;
 use network_connections::kernel::socket_row::HEAD_LENGTH;
@@ -7,22 +7,24 @@ use network_connections::model::socket::Family::{self, Inet, Inet6};
 use network_connections::model::socket::State;
 use proptest::prelude::*;
 
+use crate::harness::{SMALLEST, read_sockets};
+use crate::oracles::Table;
 use crate::oracles::socket_table::{self as oracle, Socket};
-use crate::pieces::{LEAST, Sockets, sockets};
-use crate::samples::damage::{cut, damage, damaged, places};
+use crate::samples::damage::{cut, cuts, damaged, damages};
 use crate::samples::socket_table::{self as samples, ZERO, row};
 
 const HEADER: &[u8] = samples::HEADER.as_bytes();
 
-/// What the parser makes of a table of this one line under a header.
-fn line(family: Family, line: &str) -> Sockets {
-    sockets(family, [HEADER, line.as_bytes(), b"\n"])
+/// Reads a table with a header and this line.
+fn read_line(family: Family, line: &str) -> Table<Socket> {
+    read_sockets(family, [HEADER, line.as_bytes(), b"\n"])
 }
 
+/// The IPv6 address `::1`.
 const SELF: &str = "00000000000000000000000001000000";
 
 #[test]
-fn rows_are_sockets() {
+fn a_row_is_parsed_as_a_socket() {
     let cases = [
         (
             "established",
@@ -37,13 +39,13 @@ fn rows_are_sockets() {
             true,
         ),
         (
-            "a remote port alone isn't a remote address",
+            "a remote port is not a remote address",
             "   2: 0100007F:1F90 00000000:C001 07 0",
             State::Close,
             true,
         ),
         (
-            "big-endian",
+            "addresses of a big-endian machine",
             "   3: 7F000001:1F90 7F000001:C001 06 00000000:00000000",
             State::TimeWait,
             false,
@@ -68,15 +70,15 @@ fn rows_are_sockets() {
             State::CloseWait,
             false,
         ),
-        ("no blank before the slot", "0: 0100007F:1F90 0200007F:C001 09 ", State::LastAck, false),
+        ("no space before the slot", "0: 0100007F:1F90 0200007F:C001 09 ", State::LastAck, false),
         ("letters", "   0: ABCDEF7F:ABCD ABCDEF7F:EF01 0B ", State::Closing, false),
         (
-            "all digits of sl",
+            "all decimal digits in sl",
             "1234567890: 01234567:8901 23456789:0123 01 ",
             State::Established,
             false,
         ),
-        ("nothing behind st", "   0: 0100007F:1F90 0200007F:C001 0A", State::Listen, false),
+        ("nothing after st", "   0: 0100007F:1F90 0200007F:C001 0A", State::Listen, false),
         (
             "a state that the kernel shows as 03",
             "   0: 0100007F:1F90 0200007F:C001 0C ",
@@ -84,34 +86,29 @@ fn rows_are_sockets() {
             false,
         ),
         (
-            "a state that the kernel doesn't show",
+            "a state that the kernel does not show",
             "   0: 0100007F:1F90 0200007F:C001 0D ",
             State::Unknown,
             false,
         ),
         ("no state", "   0: 0100007F:1F90 0200007F:C001 00 ", State::Unknown, false),
+        ("the largest state", "   0: 0100007F:1F90 0200007F:C001 FF ", State::Unknown, false),
         (
-            "the last state there can be",
-            "   0: 0100007F:1F90 0200007F:C001 FF ",
-            State::Unknown,
-            false,
-        ),
-        (
-            "a multiple of 16 isn't state 0A",
+            "state A0 is not state 0A",
             "   0: 0100007F:1F90 0200007F:C001 A0 ",
             State::Unknown,
             false,
         ),
     ];
     for (name, row, state, has_no_remote) in cases {
-        let sockets = line(Inet, row).unwrap();
+        let sockets = read_line(Inet, row).unwrap();
         let seen = sockets.iter().map(|socket| (socket.state, socket.has_no_remote));
         assert_eq!(seen.collect::<Vec<_>>(), [(state, has_no_remote)], "{name}");
     }
 }
 
 #[test]
-fn ipv6_rows_are_sockets() {
+fn an_ipv6_row_is_parsed_as_a_socket() {
     let last = format!("{}1", &ZERO[1..]);
     let first = format!("1{}", &ZERO[1..]);
     let cases = [
@@ -123,15 +120,15 @@ fn ipv6_rows_are_sockets() {
     for (name, remote, state, has_no_remote) in cases {
         let row = format!("2147483647: {SELF}:1F90 {remote}:C001 01 00000000:00000000");
         let socket = Socket { state, has_no_remote, local_port: 0x1F90, remote_port: 0xC001 };
-        assert_eq!(line(Inet6, &row), Ok(vec![socket]), "{name}");
+        assert_eq!(read_line(Inet6, &row), Ok(vec![socket]), "{name}");
     }
 }
 
 #[test]
-fn other_lines_are_errors() {
+fn a_malformed_line_is_an_error() {
     let cases = [
         ("empty", ""),
-        ("blank", "    "),
+        ("spaces", "    "),
         ("a tab before the slot", "\t   0: 0100007F:1F90 0200007F:C001 01 "),
         ("another header", "  sl  local_address rem_address   st"),
         ("words", "hello, world"),
@@ -140,7 +137,7 @@ fn other_lines_are_errors() {
         ("slot without a colon", "   0  0100007F:1F90 0200007F:C001 01 "),
         ("hexadecimal slot", "   A: 0100007F:1F90 0200007F:C001 01 "),
         ("hexadecimal slot of four letters", "FFFF: 0100007F:1F90 0200007F:C001 01 "),
-        ("slot alone", "   0:"),
+        ("only a slot", "   0:"),
         ("nothing between slot and address", "   0:0100007F:1F90 0200007F:C001 01 "),
         ("local address too short", "   0: 100007F:1F90 0200007F:C001 01 "),
         ("local address too long", "   0: 00100007F:1F90 0200007F:C001 01 "),
@@ -154,15 +151,15 @@ fn other_lines_are_errors() {
         ("remote port not hexadecimal", "   0: 0100007F:1F90 0200007F:C0-1 01 "),
         ("no remote address", "   0: 0100007F:1F90"),
         ("no st", "   0: 0100007F:1F90 0200007F:C001"),
-        ("no st but a blank", "   0: 0100007F:1F90 0200007F:C001 "),
+        ("no st, but a space", "   0: 0100007F:1F90 0200007F:C001 "),
         ("st of one digit", "   0: 0100007F:1F90 0200007F:C001 1 "),
         ("st of one digit, and the end", "   0: 0100007F:1F90 0200007F:C001 1"),
         ("st of three digits", "   0: 0100007F:1F90 0200007F:C001 001 "),
         ("st of ten digits", "   0: 0100007F:1F90 0200007F:C001 0100000000 "),
-        ("lower case", "   0: 0100007f:1F90 0200007F:C001 01 "),
-        ("st in lower case", "   0: 0100007F:1F90 0200007F:C001 0b "),
-        ("a blank between digits of sl", " 1 0: 0100007F:1F90 0200007F:C001 01 "),
-        ("a blank behind sl", "  1 : 0100007F:1F90 0200007F:C001 01 "),
+        ("lowercase digits", "   0: 0100007f:1F90 0200007F:C001 01 "),
+        ("st in lowercase", "   0: 0100007F:1F90 0200007F:C001 0b "),
+        ("a space between digits of sl", " 1 0: 0100007F:1F90 0200007F:C001 01 "),
+        ("a space after sl", "  1 : 0100007F:1F90 0200007F:C001 01 "),
         ("a colon in sl", "12:3: 0100007F:1F90 0200007F:C001 01 "),
         ("bytes above ASCII in sl", "1\u{e9}0: 0100007F:1F90 0200007F:C001 01 "),
         ("sl of eleven columns", "          0: 0100007F:1F90 0200007F:C001 01 "),
@@ -170,28 +167,28 @@ fn other_lines_are_errors() {
         ("st not hexadecimal", "   0: 0100007F:1F90 0200007F:C001 0x "),
         ("st of no hexadecimal digits", "   0: 0100007F:1F90 0200007F:C001 xx "),
         ("a tab", "   0:\t0100007F:1F90 0200007F:C001 01 "),
-        ("two blanks", "   0: 0100007F:1F90  0200007F:C001 01 "),
+        ("two spaces", "   0: 0100007F:1F90  0200007F:C001 01 "),
         ("a carriage return", "   0: 0100007F:1F90 0200007F:C001 01\r"),
         ("bytes above ASCII", "   0: 0100007F:1F90 0200007F:C001 0\u{b2} "),
         ("a null byte", "   0: 0100007F:1F90 0200007F\0C001 01 "),
     ];
     for (name, row) in cases {
-        assert_eq!(line(Inet, row), Err((2, row.into())), "{name}");
+        assert_eq!(read_line(Inet, row), Err((2, row.into())), "{name}");
     }
     let ipv4 = "   0: 0100007F:1F90 0200007F:C001 01 ";
-    assert_eq!(line(Inet6, ipv4), Err((2, ipv4.into())), "an IPv4 row among IPv6 rows");
+    assert_eq!(read_line(Inet6, ipv4), Err((2, ipv4.into())), "an IPv4 row among IPv6 rows");
 }
 
 #[test]
-fn an_error_shows_the_start_of_the_line_and_its_number() {
+fn an_error_has_the_number_and_the_head_of_the_line() {
     let row = b"   0: 0100007F:1F90 0200007F:C001 01 \n";
     let long = [b'x'; 2 * HEAD_LENGTH];
-    let start = long[..HEAD_LENGTH].to_vec();
-    assert_eq!(sockets(Inet, [HEADER, row, row, &long, b"\n", row]), Err((4, start.clone())));
-    assert_eq!(sockets(Inet, [HEADER, row, row, &long]), Err((4, start)), "a last line");
-    let blanks = format!("{:HEAD_LENGTH$}", "");
-    let row = format!("{blanks}0: 0100007F:1F90 0200007F:C001 01");
-    assert_eq!(line(Inet, &row), Err((2, blanks.into())), "wider than any row");
+    let head = long[..HEAD_LENGTH].to_vec();
+    assert_eq!(read_sockets(Inet, [HEADER, row, row, &long, b"\n", row]), Err((4, head.clone())));
+    assert_eq!(read_sockets(Inet, [HEADER, row, row, &long]), Err((4, head)), "in the last line");
+    let spaces = format!("{:HEAD_LENGTH$}", "");
+    let row = format!("{spaces}0: 0100007F:1F90 0200007F:C001 01");
+    assert_eq!(read_line(Inet, &row), Err((2, spaces.into())), "sl wider than a head");
 }
 
 #[test]
@@ -202,7 +199,7 @@ fn the_last_line_needs_no_newline() {
         local_port: 0x1F90,
         remote_port: 0xC001,
     };
-    let cases: [(&[u8], Sockets); 7] = [
+    let cases: [(&[u8], Table<Socket>); 7] = [
         (b"", Ok(vec![])),
         (b"   0: 0100007F:1F90 0200007F:C001 01 00000000:0", Ok(vec![socket])),
         (b"   0: 0100007F:1F90 0200007F:C001 01 ", Ok(vec![socket])),
@@ -215,7 +212,7 @@ fn the_last_line_needs_no_newline() {
         (b" ", Err((2, b" ".into()))),
     ];
     for (last, expected) in cases {
-        assert_eq!(sockets(Inet, [HEADER, last]), expected, "{:?}", last.escape_ascii());
+        assert_eq!(read_sockets(Inet, [HEADER, last]), expected, "{:?}", last.escape_ascii());
     }
 }
 
@@ -223,42 +220,45 @@ fn the_last_line_needs_no_newline() {
 fn the_header_may_be_anything() {
     let row = b"   0: 0100007F:1F90 0200007F:C001 01 \n";
     for header in [&b"\n"[..], b"   0: 0100007F:1F90 0200007F:C001 01 \n", b"\xff\0\n", HEADER] {
-        assert_eq!(sockets(Inet, [header, row]).map(|sockets| sockets.len()), Ok(1));
+        assert_eq!(read_sockets(Inet, [header, row]).map(|sockets| sockets.len()), Ok(1));
     }
-    assert_eq!(sockets(Inet, [HEADER]), Ok(vec![]), "a header alone");
-    assert_eq!(sockets(Inet, [&HEADER[..5]]), Ok(vec![]), "a header without its end");
-    assert_eq!(sockets(Inet, []), Ok(vec![]), "an empty file");
+    assert_eq!(read_sockets(Inet, [HEADER]), Ok(vec![]), "only a header");
+    assert_eq!(read_sockets(Inet, [&HEADER[..5]]), Ok(vec![]), "a header without its end");
+    assert_eq!(read_sockets(Inet, []), Ok(vec![]), "an empty file");
 }
 
 #[test]
 fn lines_may_be_of_any_length() {
     let row = b"   0: 0100007F:1F90 0200007F:C001 01 ";
-    // Zeros may be skipped, and capital letters are first taken for newlines.
+    // The reader skips zeros, and the search for a newline also stops at
+    // uppercase letters.
     for byte in *b"x0A" {
         for length in (0..100).chain([4095, 4096, 4097, 60_000]) {
             let tail = vec![byte; length];
             let table = [&tail, &b"\n"[..], row, &tail, b"\n", row, &tail].concat();
-            let seen = sockets(Inet, [&table[..]]).map(|sockets| sockets.len());
-            assert_eq!(seen, Ok(2), "{length} times {}", byte.escape_ascii());
+            let seen = read_sockets(Inet, [&table[..]]).map(|sockets| sockets.len());
+            assert_eq!(seen, Ok(2), "a tail of {length} times {}", byte.escape_ascii());
         }
     }
 }
 
 #[test]
-fn what_is_no_row_is_told_before_its_end() {
-    let mut buffer = ReadBuffer::<{ LEAST + 64 / WORD_SIZE }>::ZERO;
-    let mut rows = TableReader::socket_table(&mut buffer);
+fn a_malformed_line_is_an_error_before_its_end() {
+    let mut buffer = ReadBuffer::<{ SMALLEST + 64 / WORD_SIZE }>::ZERO;
+    let mut reader = TableReader::socket_table(&mut buffer);
     let mut reads = 0;
     let line = loop {
         reads += 1;
-        assert!(reads < 5, "this line has no end");
-        let room = rows.spare_mut();
-        room.fill(b'x');
+        assert!(reads < 5, "expected an error within 4 reads");
+        let spare = reader.spare_mut();
+        spare.fill(b'x');
         if reads == 1 {
-            room[0] = b'\n';
+            spare[0] = b'\n';
         }
-        let read = room.len();
-        if let Err(line) = rows.consume_sockets(read, Inet, |_| panic!("a socket")) {
+        let read_length = spare.len();
+        if let Err(line) =
+            reader.consume_sockets(read_length, Inet, |_| panic!("expected no socket"))
+        {
             break line;
         }
     };
@@ -266,7 +266,7 @@ fn what_is_no_row_is_told_before_its_end() {
 }
 
 #[test]
-fn where_a_read_ends_changes_nothing() {
+fn a_read_may_end_at_any_byte() {
     let tables: [(Family, &[u8]); 4] = [
         (Inet, b"header\n   0: 0100007F:1F90 0200007F:C001 011\n"),
         (Inet, b"header\n   0: 0100007F:1F90 0200007F:C001 01 x\n 123: 00000000:1F90 00000000:0000 0A\n"),
@@ -275,33 +275,39 @@ fn where_a_read_ends_changes_nothing() {
     ];
     for (family, table) in tables {
         let whole = oracle::sockets(table, family);
-        assert_eq!(sockets(family, [table]), whole);
-        assert_eq!(sockets(family, table.chunks(1)), whole, "byte by byte");
+        assert_eq!(read_sockets(family, [table]), whole);
+        assert_eq!(read_sockets(family, table.chunks(1)), whole, "byte by byte");
         for first in 0..table.len() {
             for second in first..table.len() {
-                let pieces = [&table[..first], &table[first..second], &table[second..]];
-                assert_eq!(sockets(family, pieces), whole, "cut at {first} and {second}");
+                let chunks = [&table[..first], &table[first..second], &table[second..]];
+                assert_eq!(read_sockets(family, chunks), whole, "cut at {first} and {second}");
             }
         }
     }
 }
 
 #[test]
-fn every_byte_in_every_place() {
+fn every_byte_at_every_index_is_parsed_as_by_the_oracle() {
     for family in [Inet, Inet6] {
         let row = match family {
             Inet => "0: 0100007F:1F90 0200007F:C001 01 ".to_string(),
             Inet6 => format!("0: {SELF}:1F90 {ZERO}:C001 01 "),
         };
-        // Two bytes at once, because several are looked at together.
-        for place in 0..row.len() - 1 {
+        // Each case changes two bytes, because the parser compares several
+        // bytes at once.
+        for index in 0..row.len() - 1 {
             for first in 0..=u8::MAX {
-                for second in [row.as_bytes()[place + 1], b'0', b'A', b'g', b' ', 0x7f, 0xff] {
+                for second in [row.as_bytes()[index + 1], b'0', b'A', b'g', b' ', 0x7f, 0xff] {
                     let mut row = row.clone().into_bytes();
-                    row[place..place + 2].copy_from_slice(&[first, second]);
+                    row[index..index + 2].copy_from_slice(&[first, second]);
                     let table = [HEADER, &row].concat();
                     let expected = oracle::sockets(&table, family);
-                    assert_eq!(sockets(family, [&table[..]]), expected, "{}", row.escape_ascii());
+                    assert_eq!(
+                        read_sockets(family, [&table[..]]),
+                        expected,
+                        "{}",
+                        row.escape_ascii()
+                    );
                 }
             }
         }
@@ -312,7 +318,7 @@ fn family() -> impl Strategy<Value = Family> {
     prop_oneof![Just(Inet), Just(Inet6)]
 }
 
-/// A table of rows, of which the last may lack its newline.
+/// Returns tables of rows. The last row may lack the newline.
 fn table(family: Family) -> impl Strategy<Value = Vec<u8>> {
     (prop::collection::vec(row(family), 0..12), any::<bool>()).prop_map(|(rows, newline)| {
         let mut table = HEADER.to_vec();
@@ -328,32 +334,32 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn tables_are_read_as_by_the_oracle(
+    fn the_reader_agrees_with_the_oracle_on_tables(
         (family, table) in family().prop_flat_map(|family| (Just(family), table(family))),
-        places in places(),
+        cuts in cuts(),
     ) {
         let expected = oracle::sockets(&table, family);
         prop_assert!(expected.is_ok());
-        prop_assert_eq!(sockets(family, cut(&table, &places)), expected);
+        prop_assert_eq!(read_sockets(family, cut(&table, &cuts)), expected);
     }
 
     #[test]
-    fn damaged_tables_are_read_as_by_the_oracle(
+    fn the_reader_agrees_with_the_oracle_on_damaged_tables(
         (family, table) in family().prop_flat_map(|family| (Just(family), table(family))),
-        damage in damage(b"\n :0AG"),
-        places in places(),
+        damages in damages(b"\n :0AG"),
+        cuts in cuts(),
     ) {
-        let table = damaged(table, damage);
-        prop_assert_eq!(sockets(family, cut(&table, &places)), oracle::sockets(&table, family));
+        let table = damaged(table, damages);
+        prop_assert_eq!(read_sockets(family, cut(&table, &cuts)), oracle::sockets(&table, family));
     }
 
     #[test]
-    fn random_bytes_are_read_as_by_the_oracle(
+    fn the_reader_agrees_with_the_oracle_on_random_bytes(
         family in family(),
         bytes in prop::collection::vec(prop_oneof![any::<u8>(), Just(b'\n'), Just(b' ')], 0..1000),
-        places in places(),
+        cuts in cuts(),
     ) {
-        let outcome = sockets(family, cut(&bytes, &places));
+        let outcome = read_sockets(family, cut(&bytes, &cuts));
         prop_assert_eq!(&outcome, &oracle::sockets(&bytes, family));
         let lines = bytes.iter().filter(|&&byte| byte == b'\n').count();
         prop_assert!(outcome.map_or(0, |sockets| sockets.len()) <= lines);

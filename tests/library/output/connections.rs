@@ -10,8 +10,8 @@ use network_connections::output::format::Origin;
 use network_connections::output::formats;
 use proptest::prelude::*;
 
+use crate::harness::text;
 use crate::oracles::conntrack_table::{GROUPS, STATES, STATUSES};
-use crate::pieces::text;
 use crate::samples::socket_table;
 
 /// The numbers of the table as such.

@@ -19,7 +19,7 @@ use network_connections::output::formats;
 use network_connections::text::buffer::TextBuffer;
 use proptest::prelude::*;
 
-use crate::pieces::text;
+use crate::harness::text;
 use crate::samples::report::numbers;
 
 fn json(counts: &Counts) -> String {

@@ -1,13 +1,13 @@
-//! Templates, filled in.
+//! The values of a template's placeholders.
 
 use network_connections::text::template::{Placeholder, Template, Value, Values, template};
 
-use crate::pieces::text;
+use crate::harness::text;
 
-/// Values for some placeholders.
-struct Given;
+/// Values for some placeholders, and empty text for all others.
+struct SomeValues;
 
-impl Values for Given {
+impl Values for SomeValues {
     fn value(&self, placeholder: Placeholder) -> Value<'_> {
         match placeholder {
             Placeholder::Argument => Value::Text(b"-x|\n"),
@@ -19,29 +19,29 @@ impl Values for Given {
     }
 }
 
-fn filled(template: Template) -> String {
-    text(|text| text.fill(template, &Given)).0
+fn fill(template: Template) -> String {
+    text(|text| text.fill(template, &SomeValues)).0
 }
 
 #[test]
-fn a_text_without_places_stays_as_it_is() {
-    assert_eq!(filled(template!("")), "");
-    assert_eq!(filled(template!("a\n")), "a\n");
-    assert_eq!(filled(template!("2 > 1, 1 < 2")), "2 > 1, 1 < 2");
+fn a_text_without_placeholders_is_unchanged() {
+    assert_eq!(fill(template!("")), "");
+    assert_eq!(fill(template!("a\n")), "a\n");
+    assert_eq!(fill(template!("2 > 1, 1 < 2")), "2 > 1, 1 < 2");
     const ALL: &str = " !\"#$%&'()*+,-./0123456789:;=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~\n<";
-    assert_eq!(filled(template!(ALL)), ALL);
+    assert_eq!(fill(template!(ALL)), ALL);
 }
 
 #[test]
-fn a_place_is_filled_in_wherever_it_stands() {
-    assert_eq!(filled(template!("<count>")), "4294967295");
+fn placeholders_are_replaced_by_their_values() {
+    assert_eq!(fill(template!("<count>")), "4294967295");
     assert_eq!(
-        filled(template!("<column><COLUMN>: <count><count>.<argument>")),
+        fill(template!("<column><COLUMN>: <count><count>.<argument>")),
         "syn_sentSYN_SENT: 42949672954294967295.-x\\x7c\\x0a"
     );
 }
 
 #[test]
-fn a_place_without_a_value_is_empty() {
-    assert_eq!(filled(template!("[<host><column><interval>]")), "[syn_sent]");
+fn a_placeholder_without_a_value_is_empty() {
+    assert_eq!(fill(template!("[<host><column><interval>]")), "[syn_sent]");
 }
