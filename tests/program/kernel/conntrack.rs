@@ -1,4 +1,4 @@
-//! Tracked connections (--conntrack), as a user or a script runs the program.
+//! Counts of tracked connections (`--conntrack`), as the program prints them.
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
@@ -16,7 +16,7 @@ use crate::harness::{
 use crate::oracles::conntrack_table as conntrack_oracle;
 use crate::samples::conntrack_table::fixtures;
 
-/// A table of eight rows: of TCP, UDP, ICMP and GRE over IPv4, and of TCP over IPv6.
+/// A table of eight rows: TCP, UDP, ICMP and GRE over IPv4, and TCP over IPv6.
 const TABLE: &str = "\
     ipv4     2 tcp      6 431999 ESTABLISHED src=192.0.2.1 dst=198.51.100.2 sport=40000 dport=443 \
      src=198.51.100.2 dst=203.0.113.3 sport=443 dport=1024 [ASSURED] mark=0 use=1\n\
@@ -39,7 +39,8 @@ const TABLE: &str = "\
 const COUNT: &str = "sys/net/netfilter/nf_conntrack_count";
 const MAX: &str = "sys/net/netfilter/nf_conntrack_max";
 
-/// A procfs directory with this table, and with these files that tell how full it is.
+/// Creates a procfs directory with a table, and with the files in `fill`, which
+/// hold the number of entries or the limit of the table.
 fn procfs(table: &str, fill: &[(&str, &str)]) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     fs::create_dir(directory.path().join("net")).unwrap();
@@ -53,12 +54,15 @@ fn procfs(table: &str, fill: &[(&str, &str)]) -> TempDir {
     directory
 }
 
-/// That with the table above, of which a row isn't there any more, and which is half full.
-fn half_full() -> TempDir {
+/// Creates a procfs directory with [`TABLE`] and a limit of 18. The number of
+/// entries is 9, although the table has only 8 rows, because a row may end
+/// between two reads.
+fn half_full_procfs() -> TempDir {
     procfs(TABLE, &[(COUNT, "9\n"), (MAX, "18\n")])
 }
 
-/// The program, for tracked connections, with nothing in its environment that it would take for collectd's.
+/// Returns a command that counts tracked connections, with a fixed environment
+/// for the collectd format.
 fn conntrack(arguments: &[&str], procfs: &Path) -> Command {
     let mut program = program();
     program.env("COLLECTD_HOSTNAME", "here").env_remove("COLLECTD_INTERVAL");
@@ -66,30 +70,33 @@ fn conntrack(arguments: &[&str], procfs: &Path) -> Command {
     program
 }
 
-/// The message for a failure on a file of such a directory.
+/// Returns the message for a failure on a file in a procfs directory.
 fn message(procfs: &Path, file: &str, reason: &str) -> String {
     format!("network-connections: {}/{file}: {reason}\n", procfs.display())
 }
 
-/// Runs the program as a monitor's plugin, which must say nothing on standard error, and gives its status and
-/// its line.
-fn check(command: &mut Command) -> (Option<i32>, String) {
-    checked(command.output().unwrap())
+/// Runs the program as a monitoring plugin. Returns the exit status and the
+/// line.
+fn run_check(command: &mut Command) -> (Option<i32>, String) {
+    status_and_line(command.output().unwrap())
 }
 
-fn checked(output: Output) -> (Option<i32>, String) {
+/// Asserts that standard error is empty. Returns the exit status and the text
+/// on standard output.
+fn status_and_line(output: Output) -> (Option<i32>, String) {
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     (output.status.code(), String::from_utf8(output.stdout).unwrap())
 }
 
-/// What it must say and exit with if it is that for lack of a number.
-fn unknown(message: &str) -> (Option<i32>, String) {
+/// Returns the exit status and the line of a check that fails with this
+/// message.
+fn unknown_check(message: &str) -> (Option<i32>, String) {
     (Some(3), message.replace("network-connections: ", "NETWORK-CONNECTIONS UNKNOWN - "))
 }
 
 #[test]
-fn numbers_that_are_asked_for() {
-    let procfs = half_full();
+fn conntrack_keys_are_valid_only_with_the_option() {
+    let procfs = half_full_procfs();
     let cases: [(&str, u32); 26] = [
         ("tcp4", 3),
         ("tcp6", 1),
@@ -116,13 +123,13 @@ fn numbers_that_are_asked_for() {
         ("table.entries", 9),
         ("table.limit", 18),
         ("table.percent", 50),
-        // Five rows.
+        // The 5 rows with a reply, as a percentage of the limit.
         ("table.replied_percent", 27),
     ];
     let keys = cases.map(|(key, _)| format!("-q{key}"));
     let expected = cases.map(|(_, number)| format!("{number}\n")).concat();
     assert_eq!(report(conntrack(&[], procfs.path()).args(&keys)), expected);
-    // Wherever the option stands that tells what the keys are of.
+    // `--conntrack` may come before or after the keys.
     assert_eq!(report(program().args(&keys).arg(procfs.path()).arg("--conntrack")), expected);
     for line in [
         ["-q", "other4", "--conntrack"],
@@ -133,34 +140,34 @@ fn numbers_that_are_asked_for() {
         assert_eq!(report(program().args(line).arg(procfs.path())), "2\n", "{line:?}");
     }
     for key in ["table", "tcp.entries", "table.ESTABLISHED", "tcp.FIN_WAIT1", "all.LISTEN"] {
-        let what = format!("invalid KEY '{key}' (expected GROUP or GROUP.STATE)");
-        assert_eq!(refusal(&mut conntrack(&["-q", key], procfs.path())), what);
-        assert_eq!(refusal(program().args(["-q", key, "--conntrack"])), what);
+        let reason = format!("invalid KEY '{key}' (expected GROUP or GROUP.STATE)");
+        assert_eq!(refusal(&mut conntrack(&["-q", key], procfs.path())), reason);
+        assert_eq!(refusal(program().args(["-q", key, "--conntrack"])), reason);
     }
     for key in ["other", "table.entries", "tcp.SYN_SENT2", "all.ASSURED"] {
-        let what = format!("invalid KEY '{key}' (expected GROUP or GROUP.STATE)");
-        assert_eq!(refusal(program().args(["-q", key])), what);
-        // Behind two dashes there is no option.
-        assert_eq!(refusal(program().args(["-q", key, "--", "--conntrack"])), what);
+        let reason = format!("invalid KEY '{key}' (expected GROUP or GROUP.STATE)");
+        assert_eq!(refusal(program().args(["-q", key])), reason);
+        // After `--`, `--conntrack` is a path.
+        assert_eq!(refusal(program().args(["-q", key, "--", "--conntrack"])), reason);
     }
 }
 
 #[test]
-fn as_many_keys_as_there_are_of_sockets() {
-    let procfs = half_full();
+fn as_many_queries_fit_as_sockets_have_keys() {
+    let procfs = half_full_procfs();
     let keys = |number| std::iter::repeat_n("-qtable.entries", number);
     let expected = "9\n".repeat(91);
     assert_eq!(report(conntrack(&[], procfs.path()).args(keys(91))), expected);
-    let what = "too many of option '-q'";
-    assert_eq!(refusal(conntrack(&[], procfs.path()).args(keys(92))), what);
+    let reason = "too many of option '-q'";
+    assert_eq!(refusal(conntrack(&[], procfs.path()).args(keys(92))), reason);
 }
 
 #[test]
-fn tables_of_every_kernel_generation_are_counted_as_by_the_oracle() {
+fn the_program_agrees_with_the_oracle_on_every_kernel_generation() {
     for fixture in fixtures() {
         let table = fs::read_to_string(fixture.join("net/nf_conntrack")).unwrap();
         let counts = conntrack_oracle::counts(&table);
-        // (No more keys can be asked for at once.)
+        // A command line has at most 91 queries.
         let keys: Vec<&String> = counts.keys().collect();
         for keys in keys.chunks(91) {
             let mut program = conntrack(&[], &fixture);
@@ -180,8 +187,8 @@ fn tables_of_every_kernel_generation_are_counted_as_by_the_oracle() {
 }
 
 #[test]
-fn ports_are_those_of_the_original_direction() {
-    let procfs = half_full();
+fn port_options_use_the_original_direction() {
+    let procfs = half_full_procfs();
     let cases: [(&[&str], &str); 12] = [
         (&[], "4 2 2 8"),
         (&["--local-port=40000"], "2 0 0 2"),
@@ -201,14 +208,14 @@ fn ports_are_those_of_the_original_direction() {
         let counted = report(program.args(arguments)).replace('\n', " ");
         assert_eq!(counted.trim_end(), expected, "{arguments:?}");
     }
-    // How full the table is doesn't depend on what is counted; what is replied does.
+    // Only replied_percent depends on the ports.
     let keys = ["-qtable.entries", "-qtable.percent", "-qtable.replied_percent"];
     let mut program = conntrack(&keys, procfs.path());
     assert_eq!(report(program.arg("--remote-port=443")), "9\n50\n16\n");
 }
 
 #[test]
-fn a_table_that_many_reads_cut() {
+fn a_table_longer_than_one_read_is_counted() {
     let rows = 5000;
     let procfs = procfs(&TABLE.repeat(rows), &[(COUNT, "40000\n"), (MAX, "65536\n")]);
     let keys = ["tcp4", "tcp6", "udp", "other4", "all.UNREPLIED", "table.percent"];
@@ -219,8 +226,8 @@ fn a_table_that_many_reads_cut() {
 }
 
 #[test]
-fn a_check_of_the_table() {
-    let procfs = half_full();
+fn a_check_compares_counts_with_ranges() {
+    let procfs = half_full_procfs();
     let cases: [(&[&str], i32, &str); 6] = [
         (
             &["-w", "table.percent=80", "-c", "table.percent=95"],
@@ -250,7 +257,7 @@ fn a_check_of_the_table() {
             "OK - table.limit is 18, tcp.ESTABLISHED is 1 | 'table.limit'=18;18:18;;0; \
              'tcp.ESTABLISHED'=1;1;;0;",
         ),
-        // Of one key both ranges hold, in whatever order.
+        // Both ranges of a key apply, in any order.
         (
             &["-c", "other=2", "-w", "other=1"],
             1,
@@ -259,12 +266,12 @@ fn a_check_of_the_table() {
     ];
     for (arguments, status, line) in cases {
         let expected = (Some(status), format!("NETWORK-CONNECTIONS {line}\n"));
-        assert_eq!(check(&mut conntrack(arguments, procfs.path())), expected);
+        assert_eq!(run_check(&mut conntrack(arguments, procfs.path())), expected);
         let mut program = program();
         program.args(arguments).arg(procfs.path()).arg("--conntrack");
-        assert_eq!(check(&mut program), expected, "{program:?}");
+        assert_eq!(run_check(&mut program), expected, "{program:?}");
     }
-    let (status, line) = check(&mut conntrack(&["-wtcp.entries=1"], procfs.path()));
+    let (status, line) = run_check(&mut conntrack(&["-wtcp.entries=1"], procfs.path()));
     assert_eq!(status, Some(3));
     let start =
         "NETWORK-CONNECTIONS UNKNOWN - invalid KEY 'tcp.entries' (expected GROUP or GROUP.STATE)";
@@ -272,8 +279,8 @@ fn a_check_of_the_table() {
 }
 
 #[test]
-fn the_file_has_what_standard_output_would_have() {
-    let ways: [&[&str]; 7] = [
+fn the_output_file_has_the_text_of_standard_output() {
+    let cases: [&[&str]; 7] = [
         &[],
         &["-fndjson"],
         &["-fprometheus"],
@@ -282,27 +289,27 @@ fn the_file_has_what_standard_output_would_have() {
         &["-qtcp", "-qall.ASSURED"],
         &["-wtcp=0:"],
     ];
-    for procfs in [half_full(), procfs(TABLE, &[])] {
-        for way in ways {
-            let expected = report(&mut conntrack(way, procfs.path()));
-            assert!(expected.lines().count() > 0, "{way:?}");
+    for procfs in [half_full_procfs(), procfs(TABLE, &[])] {
+        for options in cases {
+            let expected = report(&mut conntrack(options, procfs.path()));
+            assert!(expected.lines().count() > 0, "{options:?}");
             let directory = tempfile::tempdir().unwrap();
             let file = directory.path().join("FILE");
-            assert_eq!(report(conntrack(way, procfs.path()).arg("-o").arg(&file)), "");
+            assert_eq!(report(conntrack(options, procfs.path()).arg("-o").arg(&file)), "");
             assert_eq!(fs::read_to_string(&file).unwrap(), expected);
             assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
-            // What can't be counted leaves it as it is.
-            let nowhere = conntrack(way, Path::new("/nowhere")).arg("-o").arg(&file).output();
-            assert!(!nowhere.unwrap().status.success());
+            // A run that fails leaves the file unchanged.
+            let failed_run =
+                conntrack(options, Path::new("/nowhere")).arg("-o").arg(&file).output();
+            assert!(!failed_run.unwrap().status.success());
             assert_eq!(fs::read_to_string(&file).unwrap(), expected);
         }
     }
 }
 
 #[test]
-fn nothing_but_the_table_is_read() {
-    // There are no socket tables in these directories; and with them there is the same.
-    let procfs = half_full();
+fn the_socket_tables_are_not_read() {
+    let procfs = half_full_procfs();
     let expected = report(&mut conntrack(&[], procfs.path()));
     for table in ["tcp", "tcp6", "udp", "udp6"] {
         fs::write(procfs.path().join("net").join(table), "garbage\ngarbage\n").unwrap();
@@ -314,49 +321,51 @@ fn nothing_but_the_table_is_read() {
 
 #[test]
 fn a_missing_table_is_an_error() {
-    let procfs = half_full();
+    let procfs = half_full_procfs();
     fs::remove_file(procfs.path().join("net/nf_conntrack")).unwrap();
     let message = message(procfs.path(), "net/nf_conntrack", "No such file or directory");
-    for way in [&[][..], &["-fprometheus"], &["-qtcp"], &["-qtable.entries"], &["--source=auto"]] {
-        fails(&mut conntrack(way, procfs.path()), 1, &message);
+    for options in
+        [&[][..], &["-fprometheus"], &["-qtcp"], &["-qtable.entries"], &["--source=auto"]]
+    {
+        fails(&mut conntrack(options, procfs.path()), 1, &message);
     }
-    assert_eq!(check(&mut conntrack(&["-wtcp=1"], procfs.path())), unknown(&message));
+    assert_eq!(run_check(&mut conntrack(&["-wtcp=1"], procfs.path())), unknown_check(&message));
     let message = "network-connections: /dev/null/net/nf_conntrack: Not a directory\n";
     fails(&mut conntrack(&[], Path::new("/dev/null")), 1, message);
 }
 
 #[test]
 fn an_unreadable_table_is_an_error() {
-    let procfs = half_full();
+    let procfs = half_full_procfs();
     let path = procfs.path().join("net/nf_conntrack");
     fs::set_permissions(&path, Permissions::from_mode(0o000)).unwrap();
     let message =
         message(procfs.path(), "net/nf_conntrack", "Permission denied (only root may read it)");
-    for way in [&[][..], &["-qtcp"], &["-qtable.percent"]] {
-        let mut program = conntrack(way, procfs.path());
+    for options in [&[][..], &["-qtcp"], &["-qtable.percent"]] {
+        let mut program = conntrack(options, procfs.path());
         without_privilege(&mut program);
         fails(&mut program, 1, &message);
     }
     let mut program = conntrack(&["-ctcp=1"], procfs.path());
     without_privilege(&mut program);
-    assert_eq!(check(&mut program), unknown(&message));
+    assert_eq!(run_check(&mut program), unknown_check(&message));
 
     fs::remove_file(&path).unwrap();
     fs::create_dir(&path).unwrap();
     let message = self::message(procfs.path(), "net/nf_conntrack", "Is a directory");
     fails(&mut conntrack(&[], procfs.path()), 1, &message);
     fs::remove_dir(&path).unwrap();
-    // A file of procfs that can be opened, and not read at address 0.
+    // The program can open this file, but a read at offset 0 fails.
     symlink("/proc/self/mem", &path).unwrap();
     let message = self::message(procfs.path(), "net/nf_conntrack", "Input/output error");
     fails(&mut conntrack(&[], procfs.path()), 1, &message);
 }
 
 #[test]
-fn the_kernels_table_is_for_root_alone() {
+fn only_root_may_read_the_table_of_the_kernel() {
     let test = test_name!();
     if !Path::new("/proc/net/nf_conntrack").exists() {
-        return skipped(test, "this kernel has no such table");
+        return skipped(test, "this kernel has no /proc/net/nf_conntrack");
     }
     let mut program = program();
     program.arg("--conntrack");
@@ -366,30 +375,32 @@ fn the_kernels_table_is_for_root_alone() {
             assert_eq!(String::from_utf8_lossy(&output.stderr), message);
             assert_eq!((output.status.code(), output.stdout), (Some(1), vec![]));
         }
-        Err(error) => skipped(test, &format!("nobody can't run the program: {error}")),
+        Err(error) => skipped(test, &format!("user nobody cannot run the program: {error}")),
     }
 }
 
 #[test]
-fn a_message_says_what_is_needed() {
+fn a_failure_to_open_the_table_is_explained() {
     let test = test_name!();
     if !can_supervise(test) {
         return;
     }
-    // What can't be opened besides: nothing else, what tells how full the table is, or anything.
+    // The program cannot open a file whose path contains one of these texts:
+    // only the table, the table and the files of its fill, or every file.
     let [table, tracking, all] = ["net/nf_conntrack", "nf_conntrack", ""];
     let not_loaded = "/proc/net/nf_conntrack: \
                       No such file or directory (is nf_conntrack loaded? OpenWrt: kmod-nf-conntrack)";
     let not_shown = "/proc/net/nf_conntrack: The kernel lacks CONFIG_NF_CONNTRACK_PROCFS";
     let cases: [(libc::c_int, &str, &[&str], &str); 9] = [
         (libc::ENOENT, tracking, &[], not_loaded),
-        // There is no other source.
+        // Without the table, auto has no other source.
         (libc::ENOENT, tracking, &["--source=auto"], not_loaded),
         (libc::ENOENT, tracking, &["/proc"], not_loaded),
         (libc::ENOENT, table, &[], not_shown),
-        // No procfs.
+        // Without procfs, the message is the same.
         (libc::ENOENT, all, &[], not_loaded),
-        // In a directory of somebody else's choice it may be missing for other reasons.
+        // In another directory than /proc, the table may be missing for other
+        // reasons.
         (
             libc::ENOENT,
             tracking,
@@ -411,24 +422,24 @@ fn a_message_says_what_is_needed() {
         (libc::EMFILE, all, &[], "/proc/net/nf_conntrack: Too many open files"),
     ];
     let is_tracking = Path::new("/proc/sys/net/netfilter/nf_conntrack_count").exists();
-    for (errno, name, arguments, what) in cases {
-        if what == not_shown && !is_tracking {
-            skipped(test, "this kernel tracks nothing");
+    for (errno, name, arguments, reason) in cases {
+        if reason == not_shown && !is_tracking {
+            skipped(test, "this kernel has no /proc/sys/net/netfilter/nf_conntrack_count");
             continue;
         }
         let run =
             |option: &[&str]| {
                 let mut program = program();
                 program.arg("--conntrack").args(option).args(arguments);
-                let is_meant = |call: &Call| call.name == "openat" && call.file.contains(name);
+                let opens_it = |call: &Call| call.name == "openat" && call.file.contains(name);
                 supervise(&mut program, |call| {
-                    if is_meant(call) { Answer::Fail(errno) } else { Answer::GoOn }
+                    if opens_it(call) { Answer::Fail(errno) } else { Answer::GoOn }
                 })
                 .output
             };
-        let message = format!("network-connections: {what}\n");
-        failed(run(&[]), 1, &message, what);
-        assert_eq!(checked(run(&["-wtcp=1"])), unknown(&message));
+        let message = format!("network-connections: {reason}\n");
+        failed(run(&[]), 1, &message, reason);
+        assert_eq!(status_and_line(run(&["-wtcp=1"])), unknown_check(&message));
     }
 }
 
@@ -446,7 +457,7 @@ fn a_line_that_is_not_a_row_is_an_error() {
         (format!("{TABLE}{cut}\n{TABLE}"), 9, cut),
         (format!("{TABLE}{cut}"), 9, cut),
         (format!("{}{garbage}", TABLE.repeat(1000)), 8001, shown),
-        // There isn't room for a row of any length.
+        // A row that is longer than the buffer is malformed.
         (format!("{TABLE}{long}{TABLE}"), 9, &row[..91]),
         ("  sl  local_address rem_address   st\n".to_string(), 1, {
             "  sl  local_address rem_address   st"
@@ -454,33 +465,33 @@ fn a_line_that_is_not_a_row_is_an_error() {
     ];
     for (table, number, shown) in cases {
         let procfs = procfs(&table, &[(COUNT, "9\n"), (MAX, "18\n")]);
-        let what = format!("line {number} is not a row of this table: '{shown}'");
-        let message = message(procfs.path(), "net/nf_conntrack", &what);
-        for way in [&[][..], &["-fcollectd"], &["-qtable.entries"], &["--local-port=80"]] {
-            fails(&mut conntrack(way, procfs.path()), 1, &message);
+        let reason = format!("line {number} is not a row of this table: '{shown}'");
+        let message = message(procfs.path(), "net/nf_conntrack", &reason);
+        for options in [&[][..], &["-fcollectd"], &["-qtable.entries"], &["--local-port=80"]] {
+            fails(&mut conntrack(options, procfs.path()), 1, &message);
         }
-        assert_eq!(check(&mut conntrack(&["-wtcp=1"], procfs.path())), unknown(&message));
+        assert_eq!(run_check(&mut conntrack(&["-wtcp=1"], procfs.path())), unknown_check(&message));
     }
-    // An empty table is one, and so is one whose rows are as long as they may be.
+    // An empty table is valid, and so is a row that nearly fills the buffer.
     let empty = procfs("", &[]);
     assert_eq!(report(&mut conntrack(&["-qall"], empty.path())), "0\n");
     let long = procfs(&format!("{row} {}\n{TABLE}", "x".repeat(15_000)), &[]);
     assert_eq!(report(&mut conntrack(&["-qall"], long.path())), "9\n");
 }
 
-/// What there is in JSON for how full the table is.
-fn fill(procfs: &Path) -> String {
+/// Returns the entries and the limit of the table in the JSON report.
+fn reported_fill(procfs: &Path) -> String {
     let json = report(&mut conntrack(&[], procfs));
     let (_, table) = json.split_once("\n    \"table\": ").unwrap();
     table.strip_suffix("\n}\n").unwrap().to_string()
 }
 
-const NULL: &str = "{\"entries\": null, \"limit\": null}";
+const UNKNOWN_FILL: &str = "{\"entries\": null, \"limit\": null}";
 
 #[test]
-fn how_full_the_table_is_may_be_unknown() {
+fn a_report_without_the_fill_of_the_table_succeeds() {
     let known: BTreeMap<&str, &str> = [(COUNT, "9\n"), (MAX, "18\n")].into();
-    assert_eq!(fill(half_full().path()), "{\"entries\": 9, \"limit\": 18}");
+    assert_eq!(reported_fill(half_full_procfs().path()), "{\"entries\": 9, \"limit\": 18}");
     let numbers =
         ["", "\n", "x", "9x\n", " 9\n", "-9\n", "+9\n", "0x9\n", "9 \n", "9.0\n", "\09\n"];
     for file in [COUNT, MAX] {
@@ -489,12 +500,12 @@ fn how_full_the_table_is_may_be_unknown() {
             files.insert(file, number);
             let files: Vec<(&str, &str)> = files.into_iter().collect();
             let procfs = procfs(TABLE, &files);
-            assert_eq!(fill(procfs.path()), NULL, "{file}: {number:?}");
+            assert_eq!(reported_fill(procfs.path()), UNKNOWN_FILL, "{file}: {number:?}");
         }
     }
-    // In the other formats it isn't there, and all the rest is.
-    let (with, without) = (half_full(), procfs(TABLE, &[]));
-    assert_eq!(fill(without.path()), NULL);
+    // The other formats omit an unknown fill, and only the fill.
+    let (with, without) = (half_full_procfs(), procfs(TABLE, &[]));
+    assert_eq!(reported_fill(without.path()), UNKNOWN_FILL);
     for (format, lines) in [("prometheus", 6), ("influx", 1), ("collectd", 2)] {
         let [with, without] = [&with, &without].map(|procfs| {
             let text = report(&mut conntrack(&["-f", format], procfs.path()));
@@ -502,7 +513,7 @@ fn how_full_the_table_is_may_be_unknown() {
         });
         assert_eq!(with[..with.len() - lines], without, "{format}");
     }
-    // A number without a newline is one; and so is one of any size.
+    // A number needs no newline. A number that is too large saturates.
     let procfs = procfs(TABLE, &[(COUNT, "9"), (MAX, "99999999999999999999")]);
     let limit = report(&mut conntrack(&["-qtable.limit"], procfs.path()));
     assert!(limit.trim().parse::<u32>().unwrap() >= i32::MAX as u32, "{limit}");
@@ -510,20 +521,23 @@ fn how_full_the_table_is_may_be_unknown() {
     assert_eq!(report(&mut conntrack(&keys, procfs.path())), "9\n0\n0\n");
 }
 
-/// Asks for each number of the table, which can't be had for this reason.
-fn can_not_be_had(procfs: &Path, file: &str, reason: &str) {
+/// Asserts that queries and checks of the fill fail, because the program cannot
+/// read `file`, and that queries and checks of counts succeed.
+fn assert_only_fill_fails(procfs: &Path, file: &str, reason: &str) {
     let message = message(procfs, file, reason);
     for key in ["entries", "limit", "percent", "replied_percent"] {
         let query = format!("-qtable.{key}");
         fails(&mut conntrack(&["-qtcp", &query], procfs), 1, &message);
         for option in ["-w", "-c"] {
             let range = format!("{option}table.{key}=~:");
-            assert_eq!(check(&mut conntrack(&[&range, "-wtcp=~:"], procfs)), unknown(&message));
+            assert_eq!(
+                run_check(&mut conntrack(&[&range, "-wtcp=~:"], procfs)),
+                unknown_check(&message)
+            );
         }
     }
-    // All others can.
     assert_eq!(report(&mut conntrack(&["-qtcp", "-qall"], procfs)), "4\n8\n");
-    let (status, line) = check(&mut conntrack(&["-wtcp=~:"], procfs));
+    let (status, line) = run_check(&mut conntrack(&["-wtcp=~:"], procfs));
     assert_eq!(
         (status, line.as_str()),
         (Some(0), "NETWORK-CONNECTIONS OK - tcp is 4 | 'tcp'=4;~:;;0;\n")
@@ -531,46 +545,50 @@ fn can_not_be_had(procfs: &Path, file: &str, reason: &str) {
 }
 
 #[test]
-fn a_count_that_can_not_be_had_is_an_error_if_it_is_asked_for() {
+fn a_query_for_an_unreadable_count_fails() {
     let missing = "No such file or directory";
-    can_not_be_had(procfs(TABLE, &[]).path(), COUNT, missing);
-    can_not_be_had(procfs(TABLE, &[(MAX, "18\n")]).path(), COUNT, missing);
+    assert_only_fill_fails(procfs(TABLE, &[]).path(), COUNT, missing);
+    assert_only_fill_fails(procfs(TABLE, &[(MAX, "18\n")]).path(), COUNT, missing);
     let garbage = procfs(TABLE, &[(COUNT, "many\n"), (MAX, "18\n")]);
-    can_not_be_had(garbage.path(), COUNT, "Invalid argument");
+    assert_only_fill_fails(garbage.path(), COUNT, "Invalid argument");
 }
 
 #[test]
-fn a_limit_that_can_not_be_had_is_an_error_if_it_is_asked_for() {
-    can_not_be_had(procfs(TABLE, &[(COUNT, "9\n")]).path(), MAX, "No such file or directory");
+fn a_query_for_an_unreadable_limit_fails() {
+    assert_only_fill_fails(
+        procfs(TABLE, &[(COUNT, "9\n")]).path(),
+        MAX,
+        "No such file or directory",
+    );
     let garbage = procfs(TABLE, &[(COUNT, "9\n"), (MAX, "\n")]);
-    can_not_be_had(garbage.path(), MAX, "Invalid argument");
+    assert_only_fill_fails(garbage.path(), MAX, "Invalid argument");
     let directory = procfs(TABLE, &[(COUNT, "9\n")]);
     fs::create_dir(directory.path().join(MAX)).unwrap();
-    can_not_be_had(directory.path(), MAX, "Is a directory");
+    assert_only_fill_fails(directory.path(), MAX, "Is a directory");
 }
 
 #[test]
-fn how_full_a_table_is_is_that_of_this_namespace_alone() {
+fn the_fill_is_known_only_in_the_programs_network_namespace() {
     let test = test_name!();
-    let kernels = Path::new("/proc").join(COUNT);
-    if !kernels.exists() || !in_namespace(test, libc::CLONE_NEWNET) {
-        if !kernels.exists() {
+    let count = Path::new("/proc").join(COUNT);
+    if !count.exists() || !in_namespace(test, libc::CLONE_NEWNET) {
+        if !count.exists() {
             skipped(test, "this kernel tracks no connections");
         }
         return;
     }
-    // A directory that looks like that of a process of a namespace.
+    // `ns/net` makes the directory look like the directory of a process.
     let limit = fs::read_to_string(Path::new("/proc").join(MAX)).unwrap();
-    let known = format!("{{\"entries\": 0, \"limit\": {}}}", limit.trim());
+    let own_fill = format!("{{\"entries\": 0, \"limit\": {}}}", limit.trim());
     let ours = fs::read_link("/proc/self/ns/net").unwrap();
     let ours = ours.to_str().unwrap();
     let longer = format!("{ours}0");
     let cases = [
-        (Some(ours), known.as_str()),
-        (Some(&ours[..ours.len() - 1]), NULL),
-        (Some(&longer), NULL),
-        (Some("net:[1]"), NULL),
-        (None, NULL),
+        (Some(ours), own_fill.as_str()),
+        (Some(&ours[..ours.len() - 1]), UNKNOWN_FILL),
+        (Some(&longer), UNKNOWN_FILL),
+        (Some("net:[1]"), UNKNOWN_FILL),
+        (None, UNKNOWN_FILL),
     ];
     for (namespace, expected) in cases {
         let procfs = procfs(TABLE, &[]);
@@ -578,39 +596,39 @@ fn how_full_a_table_is_is_that_of_this_namespace_alone() {
         if let Some(namespace) = namespace {
             symlink(namespace, procfs.path().join("ns/net")).unwrap();
         }
-        assert_eq!(fill(procfs.path()), expected, "{namespace:?}");
+        assert_eq!(reported_fill(procfs.path()), expected, "{namespace:?}");
     }
 }
 
 #[test]
-fn netlink_has_no_tracked_connections() {
-    let what = "--source netlink can't count with --conntrack";
+fn conntrack_with_source_netlink_is_refused() {
+    let reason = "--source netlink can't count with --conntrack";
     for line in [
         ["--conntrack", "--source=netlink", "-qall"],
         ["--source=netlink", "--conntrack", "--all"],
         ["--source=netlink", "/proc", "--conntrack"],
         ["-qother", "--conntrack", "--source=netlink"],
     ] {
-        assert_eq!(refusal(program().args(line)), what, "{line:?}");
+        assert_eq!(refusal(program().args(line)), reason, "{line:?}");
     }
     let mut program = program();
-    let (status, line) = check(program.args(["-wother=1", "--source=netlink", "--conntrack"]));
+    let (status, line) = run_check(program.args(["-wother=1", "--source=netlink", "--conntrack"]));
     assert_eq!(status, Some(3));
-    assert!(line.starts_with(&format!("NETWORK-CONNECTIONS UNKNOWN - {what}; see ")), "{line}");
-    // The last source holds.
-    let procfs = half_full();
+    assert!(line.starts_with(&format!("NETWORK-CONNECTIONS UNKNOWN - {reason}; see ")), "{line}");
+    // The last `--source` wins.
+    let procfs = half_full_procfs();
     let mut last = conntrack(&["--source=netlink", "--source=auto", "-qall"], procfs.path());
     assert_eq!(report(&mut last), "8\n");
 }
 
 #[test]
 fn the_option_takes_no_value() {
-    let what = "option '--conntrack' takes no value";
-    assert_eq!(refusal(program().arg("--conntrack=yes")), what);
+    let reason = "option '--conntrack' takes no value";
+    assert_eq!(refusal(program().arg("--conntrack=yes")), reason);
     for option in ["--conntrac", "--conntracks", "--nf_conntrack"] {
         assert_eq!(refusal(program().arg(option)), format!("unknown option '{option}'"));
     }
     assert_eq!(refusal(program().arg("-C")), "unknown option '-C'");
-    let procfs = half_full();
+    let procfs = half_full_procfs();
     assert_eq!(report(&mut conntrack(&["--conntrack", "-qall"], procfs.path())), "8\n");
 }
