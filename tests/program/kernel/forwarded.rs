@@ -1,32 +1,35 @@
-//! Real connections in every state that they can be put into, through a router that tracks them: three
-//! network namespaces, of which this process is in the router's.
+//! Real connections in every state that a test can bring them into, through a
+//! router that tracks them. The client, the router and the server are network
+//! namespaces. The test runs in the namespace of the router.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::mem::forget;
-use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::tcp::{PATIENCE, reset, send_fin, wait_for_fin};
 use crate::harness::{
     before_exec, fails, in_namespace, lacking, no_namespace, program, report, unshare,
 };
 use crate::oracles::conntrack_table::{GROUPS, STATES, STATUSES, counts};
 
-/// The suffix of the groups, and the addresses of the client, of the router on the server's side, and of the
-/// server.
+/// The suffix of the groups, and three addresses: the client, the interface of
+/// the router to the server, and the server.
 const FAMILIES: [(&str, [&str; 3]); 2] = [
     ("4", ["192.0.2.2", "198.51.100.1", "198.51.100.2"]),
     ("6", ["2001:db8:1::2", "2001:db8:2::1", "2001:db8:2::2"]),
 ];
 
-/// The server's port for TCP connections that come into a state, the state, their status, and how many there
-/// are over IPv4 and over IPv6.
+/// For each state of TCP connections: the port of the server, the state, the
+/// status, and the numbers of connections over IPv4 and over IPv6.
 ///
-/// One of the kernel's states can't be had: a connection is in NONE only before it is in the table.
+/// The table never shows NONE, because a connection leaves this state before
+/// the kernel adds the connection to the table.
 const TCP: [(u16, &str, &str, [usize; 2]); 9] = [
     (20001, "ESTABLISHED", "ASSURED", [1, 10]),
     (20002, "SYN_SENT", "UNREPLIED", [2, 11]),
@@ -39,26 +42,26 @@ const TCP: [(u16, &str, &str, [usize; 2]); 9] = [
     (20009, "SYN_SENT2", "REPLIED", [9, 18]),
 ];
 
-/// Where nothing listens. A connection that is refused at once isn't kept.
+/// A port without a listener. The router does not keep a connection that the
+/// server refuses at once.
 const REFUSING: u16 = 20010;
 
-/// The status of UDP, and how many there are over IPv4 and over IPv6.
+/// For each status of UDP connections: the numbers over IPv4 and over IPv6.
 const UDP: [(&str, [usize; 2]); 3] =
     [("UNREPLIED", [19, 22]), ("REPLIED", [20, 23]), ("ASSURED", [21, 24])];
 
-/// The status of echo requests, and how many there are over ICMP and over ICMPv6.
+/// For each status of echo requests: the numbers over ICMP and over ICMPv6.
 const ECHO: [(&str, [usize; 2]); 2] = [("UNREPLIED", [25, 27]), ("REPLIED", [26, 28])];
 
-/// The sequence number of an echo request that the server doesn't answer.
+/// The sequence number of echo requests that the server does not answer.
 const UNANSWERED: u8 = 1;
 
-/// Packets of a new UDP connection make it ASSURED when it has been for two seconds, and was answered.
-const UDP_IS_A_STREAM: Duration = Duration::from_millis(2500);
+/// The age at which a further packet makes a UDP connection with a reply
+/// ASSURED. The kernel requires two seconds.
+const UDP_STREAM_AGE: Duration = Duration::from_millis(2500);
 
-/// For whatever should happen at once.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Only the router tracks connections, because only its rules ask for that.
+/// The rules of the router. Only these rules need connection tracking, so only
+/// the router tracks connections.
 const ROUTER_RULES: &str = "
     table inet test {
         chain forward { type filter hook forward priority 0; ct state invalid drop; }
@@ -70,26 +73,29 @@ const ROUTER_RULES: &str = "
 #[test]
 fn counts_the_connections_that_are_in_each_state() {
     let name = test_name!();
-    if !can_track(name) || !in_namespace(name, libc::CLONE_NEWNET) {
+    if !can_track_connections(name) || !in_namespace(name, libc::CLONE_NEWNET) {
         return;
     }
-    let client = Host::new("client", ["192.0.2.2/24", "2001:db8:1::2/64"]);
-    let server = Host::new("server", ["198.51.100.2/24", "2001:db8:2::2/64"]);
-    ip(&addresses("client", ["192.0.2.1/24", "2001:db8:1::1/64"]));
-    ip(&addresses("server", ["198.51.100.1/24", "2001:db8:2::1/64"]));
-    client.enter(|| {
-        // A FIN that nobody acknowledges isn't sent again within the test: to the kernel it's the other end's.
-        ip("route add 0.0.0.0/0 via 192.0.2.1 rto_min 120s\n\
-            route add ::/0 via 2001:db8:1::1 rto_min 120s\n");
-        nft(&client_rules());
-        set("net/ipv4/ping_group_range", "0 0");
+    let client = Host::create("client", ["192.0.2.2/24", "2001:db8:1::2/64"]);
+    let server = Host::create("server", ["198.51.100.2/24", "2001:db8:2::2/64"]);
+    run_ip(&address_commands("client", ["192.0.2.1/24", "2001:db8:1::1/64"]));
+    run_ip(&address_commands("server", ["198.51.100.1/24", "2001:db8:2::1/64"]));
+    client.run_inside(|| {
+        // The client must not resend its lost FIN within the test. The router
+        // would take the second FIN for a FIN of the server.
+        run_ip(
+            "route add 0.0.0.0/0 via 192.0.2.1 rto_min 120s\n\
+            route add ::/0 via 2001:db8:1::1 rto_min 120s\n",
+        );
+        load_rules(&client_rules());
+        set_parameter("net/ipv4/ping_group_range", "0 0");
     });
-    server.enter(|| nft(&server_rules()));
-    set("net/ipv4/ip_forward", "1");
-    set("net/ipv6/conf/all/forwarding", "1");
-    keep_rows();
-    nft(ROUTER_RULES);
-    check(&BTreeMap::new());
+    server.run_inside(|| load_rules(&server_rules()));
+    set_parameter("net/ipv4/ip_forward", "1");
+    set_parameter("net/ipv6/conf/all/forwarding", "1");
+    lengthen_timeouts();
+    load_rules(ROUTER_RULES);
+    assert_table_counts(&BTreeMap::new());
 
     let mut expected = BTreeMap::new();
     let mut add = |group: &str, family, names: &[&str], number| {
@@ -104,7 +110,7 @@ fn counts_the_connections_that_are_in_each_state() {
         let [from, _, to] = addresses.map(|address| address.parse().unwrap());
         for (status, numbers) in UDP {
             for _ in 0..numbers[index] {
-                let socket = udp(&client, from, &server, to, status != "UNREPLIED");
+                let socket = send_udp(&client, from, &server, to, status != "UNREPLIED");
                 if status == "ASSURED" {
                     streams.push((socket, Instant::now()));
                 }
@@ -113,47 +119,50 @@ fn counts_the_connections_that_are_in_each_state() {
         }
         for (status, numbers) in ECHO {
             for _ in 0..numbers[index] {
-                echo(&client, to, status == "REPLIED");
+                send_echo_request(&client, to, status == "REPLIED");
             }
             add("other", family, &[status], numbers[index]);
         }
     }
-    // Later, because the server has but one port for connections that it begins itself.
+    // TCP comes last, because `connect_back` limits the server to one local
+    // port.
     for (index, (family, addresses)) in FAMILIES.into_iter().enumerate() {
         let [_, router, to] = addresses.map(|address| address.parse().unwrap());
         for (port, state, status, numbers) in TCP {
-            tcp(&client, &server, (to, port).into(), state, numbers[index]);
+            make_tcp_connections(&client, &server, (to, port).into(), state, numbers[index]);
             if state == "SYN_SENT2" {
-                cross(&server, (to, port).into(), router, numbers[index]);
+                connect_back(&server, (to, port).into(), router, numbers[index]);
             }
             add("tcp", family, &[state, status], numbers[index]);
         }
-        let refused = client.enter(|| TcpStream::connect((to, REFUSING)));
+        let refused = client.run_inside(|| TcpStream::connect((to, REFUSING)));
         assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
     }
     for (socket, answered) in streams {
-        thread::sleep(UDP_IS_A_STREAM.saturating_sub(answered.elapsed()));
+        thread::sleep(UDP_STREAM_AGE.saturating_sub(answered.elapsed()));
         socket.send(b"?").unwrap();
     }
 
-    // Else the program could take one for another.
+    // With equal numbers, a swap of two counts would pass unnoticed.
     let numbers = TCP.iter().map(|row| row.3).chain(UDP.iter().chain(&ECHO).map(|row| row.1));
     let numbers: Vec<usize> = numbers.flatten().collect();
     assert_eq!(numbers.iter().collect::<BTreeSet<_>>().len(), numbers.len(), "{numbers:?}");
-    check(&expected);
-    check_program(&expected);
+    assert_table_counts(&expected);
+    assert_program_counts(&expected);
 }
 
-/// The server's port for TCP connections that come into a state.
-fn port(state: &str) -> u16 {
+/// Returns the port of the server for TCP connections in a state.
+fn port_of_state(state: &str) -> u16 {
     TCP.iter().find(|row| row.1 == state).unwrap().0
 }
 
-/// What drops on input all of the connections that are to come into one of two states, the end of those for another
-/// state, and what other rules say. Whose connections they are is told by the server's port: the `sport` or `dport`.
-fn rules(side: &str, silent: [&str; 2], endless: &str, others: &str) -> String {
-    let [a, b] = silent.map(port);
-    let endless = port(endless);
+/// Returns rules for incoming packets, with `others` as the last rules. The
+/// rules drop all packets of the connections for the two states in `silent`,
+/// and the FIN of the connections for the state `endless`. The port of the
+/// server, which is the `sport` or the `dport`, determines the state.
+fn input_rules(side: &str, silent: [&str; 2], endless: &str, others: &str) -> String {
+    let [a, b] = silent.map(port_of_state);
+    let endless = port_of_state(endless);
     format!(
         "table inet test {{
             chain input {{
@@ -166,33 +175,37 @@ fn rules(side: &str, silent: [&str; 2], endless: &str, others: &str) -> String {
     )
 }
 
-/// What the client doesn't get: any answers, or the end of a connection.
+/// Returns the rules of the client, which drop all answers for two states, and
+/// the FIN for a third.
 fn client_rules() -> String {
-    rules("sport", ["SYN_RECV", "SYN_SENT2"], "LAST_ACK", "")
+    input_rules("sport", ["SYN_RECV", "SYN_SENT2"], "LAST_ACK", "")
 }
 
-/// What the server doesn't get: any connections, the end of one, or an echo request of the sequence number
-/// that [`echo`] gives to those that aren't to be answered.
+/// Returns the rules of the server, which drop all packets for two states, the
+/// FIN for a third, and the echo requests with the number [`UNANSWERED`].
 fn server_rules() -> String {
     let echo = format!(
         "icmp type echo-request icmp sequence {UNANSWERED} drop
         icmpv6 type echo-request icmpv6 sequence {UNANSWERED} drop"
     );
-    rules("dport", ["SYN_SENT", "SYN_SENT2"], "FIN_WAIT", &echo)
+    input_rules("dport", ["SYN_SENT", "SYN_SENT2"], "FIN_WAIT", &echo)
 }
 
-/// Waits until the router's table has these numbers, and no others.
-fn check(expected: &BTreeMap<String, u64>) {
-    let is_in_table = || nonzero(counts(&table())) == *expected;
-    if !eventually(is_in_table) {
-        let table = table();
+/// Asserts that the table of the router soon has these numbers, and no others.
+fn assert_table_counts(expected: &BTreeMap<String, u64>) {
+    let is_as_expected = || nonzero(counts(&read_table())) == *expected;
+    if !wait_until(is_as_expected) {
+        let table = read_table();
         assert_eq!(nonzero(counts(&table)), *expected, "{table}");
     }
 }
 
-/// Checks what the program makes of the router's table: in its namespace, there by way of a process too, and
-/// in another by way of this one. How full a table is a process learns of its own namespace alone.
-fn check_program(expected: &BTreeMap<String, u64>) {
+/// Asserts that the program counts these connections in the table of the
+/// router. The program reads the table in the namespace of the router, also
+/// through the directory of a process. In another namespace, the program reads
+/// the table through the directory of this process, and cannot read the fill of
+/// the table.
+fn assert_program_counts(expected: &BTreeMap<String, u64>) {
     let this_process = format!("/proc/{}", std::process::id());
     let run = |arguments: &[&str]| {
         let mut program = program();
@@ -223,15 +236,15 @@ fn check_program(expected: &BTreeMap<String, u64>) {
     with_fill.insert("table.limit".to_string(), limit);
     for arguments in [&[][..], &["--source=auto"], &["/proc"], &["/proc/self"], &[&this_process]] {
         let program = &mut run(arguments);
-        assert_eq!(numbers(&report(program)), with_fill, "{program:?}");
+        assert_eq!(parse_numbers(&report(program)), with_fill, "{program:?}");
     }
     let elsewhere = &mut run_elsewhere(&[&this_process]);
     let json = report(elsewhere);
     let unknown = "\"table\": {\"entries\": null, \"limit\": null}";
     assert!(json.contains(unknown), "{elsewhere:?}: {json}");
-    assert_eq!(numbers(&json), all, "{elsewhere:?}");
+    assert_eq!(parse_numbers(&json), all, "{elsewhere:?}");
 
-    // Asked for by itself, it is not to be had there.
+    // In another namespace, a query for the fill fails.
     let percent = format!("{}\n", entries * 100 / limit);
     assert_eq!(report(&mut run(&["-qtable.percent", &this_process])), percent);
     let file = format!("{this_process}/sys/net/netfilter/nf_conntrack_count");
@@ -239,11 +252,12 @@ fn check_program(expected: &BTreeMap<String, u64>) {
     fails(&mut run_elsewhere(&["-qtable.percent", &this_process]), 1, &message);
 }
 
-/// The numbers of a JSON report that are known, by the names on the way to them, with a point between.
-fn numbers(json: &str) -> BTreeMap<String, u64> {
+/// Returns the numbers in a JSON report by path, such as `tcp.state.CLOSE`.
+/// Omits null.
+fn parse_numbers(json: &str) -> BTreeMap<String, u64> {
     let mut numbers = BTreeMap::new();
     let mut path = Vec::new();
-    // Ahead of a brace or a comma there is nothing, a name, or a name and a number.
+    // Before a brace or a comma comes nothing, a name, or a name and a number.
     let mut rest = json;
     while let Some(end) = rest.find(['{', '}', ',']) {
         let piece: Vec<&str> = rest[..end].split([':', '"']).map(str::trim).collect();
@@ -272,25 +286,28 @@ fn nonzero(mut numbers: BTreeMap<String, u64>) -> BTreeMap<String, u64> {
     numbers
 }
 
-/// The router's table: whichever thread asks, it's that of the process.
-fn table() -> String {
+/// Returns the table of the router. `/proc/net` belongs to the process, so a
+/// thread in another namespace reads the same table.
+fn read_table() -> String {
     fs::read_to_string("/proc/net/nf_conntrack").unwrap()
 }
 
-/// Waits until it is so, or for long enough. Gives whether it is.
-fn eventually(mut is_so: impl FnMut() -> bool) -> bool {
+/// Waits until the condition holds, but at most for [`PATIENCE`]. Returns
+/// whether the condition holds.
+fn wait_until(mut condition: impl FnMut() -> bool) -> bool {
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {
-        if is_so() {
+        if condition() {
             return true;
         }
         thread::sleep(Duration::from_millis(20));
     }
-    is_so()
+    condition()
 }
 
-/// Whether there is all that this test needs. Else it is skipped, but not on CI.
-fn can_track(test: &str) -> bool {
+/// Returns whether `ip`, `nft` and connection tracking work in a new namespace.
+/// If not, the function reports the test as skipped, or fails on CI.
+fn can_track_connections(test: &str) -> bool {
     let rules =
         "table inet test { chain c { type filter hook forward priority 0; ct state new; }; }";
     let script = "ip -V && nft \"$1\" && cat /proc/self/net/nf_conntrack";
@@ -300,39 +317,41 @@ fn can_track(test: &str) -> bool {
         Ok(output) if output.status.success() => return true,
         Ok(output) => {
             let reason = String::from_utf8_lossy(&output.stderr);
-            lacking(test, &format!("nothing can be tracked: {}", reason.trim()));
+            lacking(test, &format!("cannot track connections: {}", reason.trim()));
         }
         Err(error) => no_namespace(test, &error),
     }
     false
 }
 
-/// A network namespace of its own, that only has an interface to the router's.
+/// A network namespace whose only interface leads to the router.
 struct Host {
     namespace: File,
 }
 
 impl Host {
-    /// The router's end of its interface has the same name, and no address yet.
-    fn new(name: &str, addresses: [&str; 2]) -> Host {
+    /// Creates a host. The interface of the router to this host has the same
+    /// name and no address yet.
+    fn create(name: &str, addresses: [&str; 2]) -> Host {
         let router = std::process::id();
         let commands = format!(
             "link add {name} type veth peer name {name} netns {router}\n{}",
-            self::addresses(name, addresses)
+            address_commands(name, addresses)
         );
-        // A thread is in a namespace by itself.
-        let make = || {
+        // Only this thread enters the new namespace.
+        let create = || {
             assert_eq!(unshare(libc::CLONE_NEWNET), 0, "{}", io::Error::last_os_error());
-            ip(&commands);
+            run_ip(&commands);
             Host { namespace: File::open("/proc/thread-self/ns/net").unwrap() }
         };
-        thread::scope(|scope| scope.spawn(make).join().unwrap())
+        thread::scope(|scope| scope.spawn(create).join().unwrap())
     }
 
-    /// Does something there. A socket that is made there stays there.
-    fn enter<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+    /// Runs `work` in the namespace. Sockets that `work` creates stay in the
+    /// namespace.
+    fn run_inside<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         let inside = || {
-            // SAFETY: it takes numbers.
+            // SAFETY: setns takes only integers and accesses no memory.
             let result = unsafe { libc::setns(self.namespace.as_raw_fd(), libc::CLONE_NEWNET) };
             assert_eq!(result, 0, "{}", io::Error::last_os_error());
             work()
@@ -341,8 +360,9 @@ impl Host {
     }
 }
 
-/// What gives an interface its addresses, of which it may use those of IPv6 at once.
-fn addresses(interface: &str, [ipv4, ipv6]: [&str; 2]) -> String {
+/// Returns the commands that add addresses to an interface. `nodad` lets the
+/// interface use the IPv6 address at once.
+fn address_commands(interface: &str, [ipv4, ipv6]: [&str; 2]) -> String {
     format!(
         "link set {interface} addrgenmode none\n\
          link set {interface} up\n\
@@ -351,46 +371,54 @@ fn addresses(interface: &str, [ipv4, ipv6]: [&str; 2]) -> String {
     )
 }
 
-fn ip(commands: &str) {
-    feed(Command::new("ip").args(["-batch", "-"]), commands);
+fn run_ip(commands: &str) {
+    run_with_input(Command::new("ip").args(["-batch", "-"]), commands);
 }
 
-fn nft(rules: &str) {
-    feed(Command::new("nft").args(["-f", "-"]), rules);
+fn load_rules(rules: &str) {
+    run_with_input(Command::new("nft").args(["-f", "-"]), rules);
 }
 
-/// Runs a command that reads this, and must succeed.
-fn feed(command: &mut Command, input: &str) {
+/// Runs a command with this input, and asserts that the command succeeds.
+fn run_with_input(command: &mut Command, input: &str) {
     let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
     assert!(child.wait().unwrap().success(), "{command:?}: {input}");
 }
 
-/// Sets a parameter of the namespace that this thread is in.
-fn set(parameter: &str, value: &str) {
+/// Sets a parameter of the network namespace of this thread.
+fn set_parameter(parameter: &str, value: &str) {
     let file = format!("/proc/sys/{parameter}");
     fs::write(&file, value).unwrap_or_else(|error| panic!("{file}: {error}"));
 }
 
-/// Has rows last longer than the test. One in CLOSE would for ten seconds.
-fn keep_rows() {
+/// Makes rows last longer than the test. By default, a row in CLOSE lasts only
+/// ten seconds.
+fn lengthen_timeouts() {
     for file in fs::read_dir("/proc/sys/net/netfilter").unwrap() {
         let name = file.unwrap().file_name().into_string().unwrap();
         if name.starts_with("nf_conntrack_") && name.contains("timeout") {
-            set(&format!("net/netfilter/{name}"), "600");
+            set_parameter(&format!("net/netfilter/{name}"), "600");
         }
     }
 }
 
-/// Makes so many connections to this address of the server's that come into a state. What is open at either
-/// end stays so until this process ends, but for what the state asks to be closed.
-fn tcp(client: &Host, server: &Host, address: SocketAddr, state: &str, number: usize) {
+/// Makes connections to this address of the server, and brings them into a
+/// state. All sockets stay open until this process ends, except sockets that
+/// must close for the state.
+fn make_tcp_connections(
+    client: &Host,
+    server: &Host,
+    address: SocketAddr,
+    state: &str,
+    number: usize,
+) {
     if let "SYN_SENT" | "SYN_SENT2" | "SYN_RECV" = state {
         let listener = (state == "SYN_RECV").then(|| listen(server, address));
-        let moment = Duration::from_millis(1);
+        let timeout = Duration::from_millis(1);
         for _ in 0..number {
-            // What gives up says so to nobody.
-            let connection = client.enter(|| TcpStream::connect_timeout(&address, moment));
+            // After the timeout, the client sends no RST.
+            let connection = client.run_inside(|| TcpStream::connect_timeout(&address, timeout));
             assert_eq!(connection.unwrap_err().kind(), io::ErrorKind::TimedOut, "{state}");
         }
         forget(listener);
@@ -398,16 +426,17 @@ fn tcp(client: &Host, server: &Host, address: SocketAddr, state: &str, number: u
     }
     let listener = listen(server, address);
     for _ in 0..number {
-        let client = client.enter(|| TcpStream::connect_timeout(&address, PATIENCE)).unwrap();
+        let client = client.run_inside(|| TcpStream::connect_timeout(&address, PATIENCE)).unwrap();
         let server = listener.accept().unwrap().0;
         match state {
             "ESTABLISHED" => {}
-            // The server, or the client, isn't given the other's end.
-            "FIN_WAIT" | "CLOSE_WAIT" => finish(&client),
+            // For FIN_WAIT, the server drops the FIN of the client. For
+            // LAST_ACK, the client drops the FIN of the server.
+            "FIN_WAIT" | "CLOSE_WAIT" => send_fin(&client),
             "LAST_ACK" | "TIME_WAIT" => {
-                finish(&client);
-                is_finished(&server);
-                finish(&server);
+                send_fin(&client);
+                wait_for_fin(&server);
+                send_fin(&server);
             }
             "CLOSE" => {
                 reset(client);
@@ -422,60 +451,47 @@ fn tcp(client: &Host, server: &Host, address: SocketAddr, state: &str, number: u
 }
 
 fn listen(server: &Host, address: SocketAddr) -> TcpListener {
-    server.enter(|| TcpListener::bind(address)).unwrap()
+    server.run_inside(|| TcpListener::bind(address)).unwrap()
 }
 
-fn finish(socket: &TcpStream) {
-    socket.shutdown(Shutdown::Write).unwrap();
-}
-
-/// Waits until the peer's end is known here.
-fn is_finished(mut socket: &TcpStream) {
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
-    assert_eq!(io::copy(&mut socket, &mut io::sink()).unwrap(), 0);
-}
-
-/// Closes a connection at once.
-fn reset(socket: TcpStream) {
-    let at_once = libc::linger { l_onoff: 1, l_linger: 0 };
-    let (value, size) = ((&raw const at_once).cast(), size_of_val(&at_once) as libc::socklen_t);
-    // SAFETY: the value is of this size.
-    let result = unsafe {
-        libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_LINGER, value, size)
-    };
-    assert_eq!(result, 0);
-}
-
-/// Has the server begin as many connections to where those to this address come from, as the router makes it
-/// out to be: from the same address, at the same time as it were.
-fn cross(server: &Host, address: SocketAddr, router: IpAddr, number: usize) {
+/// Opens a connection from the server back to each of the `number` clients that
+/// are connecting to `address`. The server sees each client at the address and
+/// port to which the router translates the client. The SYN of the server meets
+/// the SYN of the client, as in a simultaneous open.
+fn connect_back(server: &Host, address: SocketAddr, router: IpAddr, number: usize) {
     let family = if address.is_ipv4() { "ipv4" } else { "ipv6" };
-    // A row ends with the packets that would be answers.
-    let answers = format!(" sport={} dport=", address.port());
+    // A row ends with the ports of the reply direction.
+    let reply = format!(" sport={} dport=", address.port());
     let port = |row: &str| {
-        let (_, behind) = row.strip_prefix(family)?.split_once(&answers)?;
-        Some(behind.split_once(' ')?.0.parse().unwrap())
+        let (_, rest) = row.strip_prefix(family)?.split_once(&reply)?;
+        Some(rest.split_once(' ')?.0.parse().unwrap())
     };
-    let ports = || table().lines().filter_map(port).collect::<Vec<u16>>();
-    assert!(eventually(|| ports().len() == number), "{}", table());
-    let begin = || {
-        // Where its own connections come from.
-        set("net/ipv4/ip_local_port_range", &format!("{0} {0}", address.port()));
+    let ports = || read_table().lines().filter_map(port).collect::<Vec<u16>>();
+    assert!(wait_until(|| ports().len() == number), "{}", read_table());
+    let connect = || {
+        // The server connects from the port of `address`.
+        set_parameter("net/ipv4/ip_local_port_range", &format!("{0} {0}", address.port()));
         for port in ports() {
-            let socket = socket(router, libc::SOCK_STREAM | libc::SOCK_NONBLOCK, 0);
+            let socket = new_socket(router, libc::SOCK_STREAM | libc::SOCK_NONBLOCK, 0);
             let error = socket.connect((router, port)).unwrap_err();
             assert_eq!(error.raw_os_error(), Some(libc::EINPROGRESS));
             forget(socket);
         }
     };
-    server.enter(begin);
+    server.run_inside(connect);
 }
 
-/// Sends a packet by UDP, gives the socket that has sent it, and has it answered or not. The port that it is
-/// sent to is never used again.
-fn udp(client: &Host, from: IpAddr, server: &Host, to: IpAddr, is_answered: bool) -> UdpSocket {
-    let server = server.enter(|| UdpSocket::bind((to, 0))).unwrap();
-    let client = client.enter(|| UdpSocket::bind((from, 0))).unwrap();
+/// Sends a UDP packet from the client to a new port of the server, and returns
+/// the socket of the client. The server answers if `is_answered`.
+fn send_udp(
+    client: &Host,
+    from: IpAddr,
+    server: &Host,
+    to: IpAddr,
+    is_answered: bool,
+) -> UdpSocket {
+    let server = server.run_inside(|| UdpSocket::bind((to, 0))).unwrap();
+    let client = client.run_inside(|| UdpSocket::bind((from, 0))).unwrap();
     client.connect(server.local_addr().unwrap()).unwrap();
     client.send(b"?").unwrap();
     if is_answered {
@@ -489,15 +505,17 @@ fn udp(client: &Host, from: IpAddr, server: &Host, to: IpAddr, is_answered: bool
     client
 }
 
-/// Sends an echo request, of a sequence number by which the server answers it or not.
-fn echo(client: &Host, to: IpAddr, is_answered: bool) {
+/// Sends an echo request. The sequence number decides whether the server
+/// answers.
+fn send_echo_request(client: &Host, to: IpAddr, is_answered: bool) {
     let (protocol, kind) = match to {
         IpAddr::V4(_) => (libc::IPPROTO_ICMP, 8),
         IpAddr::V6(_) => (libc::IPPROTO_ICMPV6, 128),
     };
-    let socket = client.enter(|| socket(to, libc::SOCK_DGRAM, protocol));
+    let socket = client.run_inside(|| new_socket(to, libc::SOCK_DGRAM, protocol));
     socket.connect((to, 0)).unwrap();
-    // The kernel adds the checksum, and an identifier, which is like a port of the socket's.
+    // The kernel adds the checksum, and an identifier, which works like the
+    // port of the socket.
     let sequence = if is_answered { 2 } else { UNANSWERED };
     socket.send(&[kind, 0, 0, 0, 0, 0, 0, sequence]).unwrap();
     if is_answered {
@@ -507,12 +525,14 @@ fn echo(client: &Host, to: IpAddr, is_answered: bool) {
     forget(socket);
 }
 
-/// A socket of any kind, as one that can be connected and used as those of UDP can.
-fn socket(address: IpAddr, kind: libc::c_int, protocol: libc::c_int) -> UdpSocket {
+/// Creates a socket of any kind. `UdpSocket` only serves as the type with the
+/// methods to connect, send and receive.
+fn new_socket(address: IpAddr, kind: libc::c_int, protocol: libc::c_int) -> UdpSocket {
     let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
-    // SAFETY: it takes numbers.
+    // SAFETY: socket takes only integers and accesses no memory.
     let socket = unsafe { libc::socket(family, kind | libc::SOCK_CLOEXEC, protocol) };
     assert!(socket >= 0, "{}", io::Error::last_os_error());
-    // SAFETY: the descriptor was just made, and nothing else owns it.
+    // SAFETY: The call above has opened the descriptor, and nothing else owns
+    // the descriptor.
     unsafe { OwnedFd::from_raw_fd(socket) }.into()
 }

@@ -5,3 +5,4 @@ mod netlink;
 mod ports;
 mod socket_states;
 mod tables;
+mod tcp;

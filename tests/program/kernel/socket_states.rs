@@ -1,12 +1,11 @@
-//! Real sockets in every state that they can be put into, in a network namespace of their own.
+//! Real sockets in every state that a test can bring them into, in a network
+//! namespace of their own.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Write};
 use std::mem::{ManuallyDrop, forget, zeroed};
-use std::net::{
-    IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket,
-};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::process::Command;
 use std::thread;
@@ -14,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use network_connections::model::socket::Family;
 
+use super::tcp::{PATIENCE, reset, send_fin, set_option, wait_for_fin};
 use crate::harness::{
     GROUPS, TABLES, before_exec, counts, in_namespace, lacking, native, nonzero, program, report,
     sources, unshare,
@@ -27,20 +27,25 @@ const LOOPBACK6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
 const ANY6: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
 const MAPPED: IpAddr = IpAddr::V6(Ipv4Addr::LOCALHOST.to_ipv6_mapped());
 
-/// Where TCP listens, where its clients connect to, and the tables that have the ends of the clients and of
-/// the servers. A connection over IPv4 to a listener for both families has one in each.
+/// The address of the listener, the address that the clients connect to, and
+/// the groups of the client's socket and of the server's socket. A connection
+/// over IPv4 to a listener for both families has a socket in each family.
 const TCP: [(IpAddr, IpAddr, &str, &str); 3] = [
     (LOOPBACK4, LOOPBACK4, "tcp4", "tcp4"),
     (LOOPBACK6, LOOPBACK6, "tcp6", "tcp6"),
     (ANY6, LOOPBACK4, "tcp4", "tcp6"),
 ];
 
-/// The states of the clients' and the servers' ends, and how many connections with these ends there are in
-/// each of the above. The sums, by table and state, are all different.
+/// The states of the client's socket and of the server's socket, and the number
+/// of such connections for each line of [`TCP`]. An empty state means that the
+/// test counts no socket at this end. The sums by group and state are all
+/// different.
 ///
-/// Three of the kernel's states can't be had from it here: procfs lists no TCP socket in CLOSE, none as
-/// BOUND_INACTIVE (which is netlink's word for one of those), and a NEW_SYN_RECV as SYN_RECV. Tables and messages
-/// that have these numbers are in `rows.rs`, `fixtures.rs` and `diag.rs`.
+/// This test cannot get three states of TCP sockets from the kernel. Procfs
+/// lists no socket in CLOSE. BOUND_INACTIVE is the name that netlink has for
+/// some of these sockets. Procfs shows NEW_SYN_RECV as SYN_RECV. Tables and
+/// messages with the numbers of these states are in `fixtures.rs`, and in
+/// `socket_table.rs` and `sock_diag.rs` of `tests/library/kernel`.
 const CONNECTIONS: [([&str; 2], [usize; 3]); 9] = [
     (["ESTABLISHED", "ESTABLISHED"], [1, 1, 1]),
     (["FIN_WAIT1", "ESTABLISHED"], [1, 12, 1]),
@@ -53,20 +58,21 @@ const CONNECTIONS: [([&str; 2], [usize; 3]); 9] = [
     (["ESTABLISHED", "SYN_RECV"], [7, 1, 12]),
 ];
 
-/// Where UDP sockets are bound, the address that some of them are connected to, the table, how many are
-/// connected, and how many are not.
+/// The address of UDP sockets, the address that some of them connect to, the
+/// group, and the numbers of connected and of unconnected sockets.
 const UDP: [(IpAddr, IpAddr, &str, usize, usize); 3] = [
     (LOOPBACK4, LOOPBACK4, "udp4", 19, 22),
     (LOOPBACK6, LOOPBACK6, "udp6", 20, 23),
     (ANY6, MAPPED, "udp6", 1, 1),
 ];
 
-/// Sockets that the program should count.
-struct Sockets {
+/// Sockets of one group and state that the program should count.
+struct ExpectedSockets {
     /// `GROUP.STATE`.
     key: String,
-    /// The option for the side on which all of them have this port.
+    /// The option for these sockets: `--local-port` or `--remote-port`.
     side: &'static str,
+    /// The port that all of these sockets have at this side.
     port: u16,
     number: u64,
 }
@@ -78,7 +84,7 @@ fn counts_the_sockets_that_are_in_each_state() {
     if !in_namespace(name, libc::CLONE_NEWNET) {
         return;
     }
-    loopback_up().unwrap();
+    bring_up_loopback().unwrap();
     for source in &sources {
         assert_eq!(nonzero(counts(program().arg("--all").args(*source))), [""; 0], "{source:?}");
     }
@@ -87,22 +93,22 @@ fn counts_the_sockets_that_are_in_each_state() {
     let mut add = |group, state: &str, side, port, number| {
         if !state.is_empty() {
             let key = format!("{group}.{state}");
-            sockets.push(Sockets { key, side, port, number: number as u64 });
+            sockets.push(ExpectedSockets { key, side, port, number: number as u64 });
         }
     };
-    // The kernel gives higher ones to clients.
+    // The kernel assigns higher ports to clients.
     let mut ports = 20000..;
     for (ends, numbers) in CONNECTIONS {
         for ((listen, connect, client, server), number) in TCP.into_iter().zip(numbers) {
             let port = ports.next().unwrap();
-            make(listen, (connect, port).into(), ends, number);
+            make_connections(listen, (connect, port).into(), ends, number);
             add(server, "LISTEN", "--local-port", port, 1);
             add(server, ends[1], "--local-port", port, number);
             add(client, ends[0], "--remote-port", port, number);
         }
     }
-    for (bind, connect, group, connected, others) in UDP {
-        for port in ports.by_ref().take(others) {
+    for (bind, connect, group, connected, unconnected) in UDP {
+        for port in ports.by_ref().take(unconnected) {
             forget(UdpSocket::bind((bind, port)).unwrap());
             add(group, "CLOSE", "--local-port", port, 1);
         }
@@ -114,30 +120,35 @@ fn counts_the_sockets_that_are_in_each_state() {
         }
         add(group, "ESTABLISHED", "--remote-port", port, connected);
     }
-    in_no_table();
+    make_unlisted_sockets();
 
-    let sum = |counted: &dyn Fn(&Sockets) -> bool| {
+    let sum = |is_counted: &dyn Fn(&ExpectedSockets) -> bool| {
         let mut sum = BTreeMap::new();
-        for sockets in sockets.iter().filter(|sockets| counted(sockets)) {
+        for sockets in sockets.iter().filter(|sockets| is_counted(sockets)) {
             *sum.entry(sockets.key.clone()).or_insert(0) += sockets.number;
         }
         sum
     };
     let all = sum(&|_| true);
-    assert_eq!(all.values().collect::<BTreeSet<_>>().len(), all.len(), "two are the same: {all:?}");
+    assert_eq!(
+        all.values().collect::<BTreeSet<_>>().len(),
+        all.len(),
+        "expected different numbers: {all:?}"
+    );
     let all = nonzero(all);
-    let is_connection =
-        |sockets: &Sockets| !sockets.key.contains("LISTEN") && !sockets.key.ends_with("CLOSE");
+    let is_connection = |sockets: &ExpectedSockets| {
+        !sockets.key.contains("LISTEN") && !sockets.key.ends_with("CLOSE")
+    };
     let connections = nonzero(sum(&is_connection));
 
-    // The last steps take a moment.
-    let deadline = Instant::now() + Duration::from_secs(10);
+    // The kernel takes a moment for the last changes of state.
+    let deadline = Instant::now() + PATIENCE;
     while nonzero(counts(native().arg("--all"))) != all && Instant::now() < deadline {
         thread::sleep(Duration::from_millis(20));
     }
-    // What the kernel says, read without the program, by both of its ways.
-    assert_eq!(nonzero(listed()), all, "in the tables");
-    if let Some(dumped) = dumped(name) {
+    // Both interfaces of the kernel, read without the program.
+    assert_eq!(nonzero(count_listed()), all, "in the tables");
+    if let Some(dumped) = count_dumped(name) {
         assert_eq!(nonzero(dumped), all, "by ss");
     }
     for source in &sources {
@@ -153,15 +164,16 @@ fn counts_the_sockets_that_are_in_each_state() {
             assert_eq!(json, report(native().args(options)), "{program:?}");
         }
         for side in ["--local-port", "--remote-port"] {
-            // As many ports as the program takes.
+            // An option takes at most 16 ports.
             for first in (20000..ports.start).step_by(16) {
-                let some = first..first + 16;
-                let picked =
-                    |sockets: &Sockets| sockets.side == side && some.contains(&sockets.port);
-                let options = some.clone().map(|port| format!("{side}={port}"));
+                let selected = first..first + 16;
+                let is_selected = |sockets: &ExpectedSockets| {
+                    sockets.side == side && selected.contains(&sockets.port)
+                };
+                let options = selected.clone().map(|port| format!("{side}={port}"));
                 let program = &mut run(&["--all"]);
                 program.args(options);
-                assert_eq!(nonzero(counts(program)), nonzero(sum(&picked)), "{program:?}");
+                assert_eq!(nonzero(counts(program)), nonzero(sum(&is_selected)), "{program:?}");
             }
         }
         let elsewhere = &mut run(&["--all"]);
@@ -169,31 +181,32 @@ fn counts_the_sockets_that_are_in_each_state() {
         assert_eq!(nonzero(counts(elsewhere)), [""; 0], "{elsewhere:?}");
     }
 
-    // From another namespace, by way of this process.
+    // In another namespace, the program reads the tables of this process.
     let mut elsewhere = program();
     before_exec(&mut elsewhere, || unshare(libc::CLONE_NEWNET));
     let this_process = format!("/proc/{}", std::process::id());
     assert_eq!(nonzero(counts(elsewhere.args(["--all", &this_process]))), all);
 }
 
-/// The numbers of sockets in the kernel's tables, by `GROUP.STATE`.
-fn listed() -> BTreeMap<String, u64> {
+/// Counts the sockets in the tables of procfs, by `GROUP.STATE`.
+fn count_listed() -> BTreeMap<String, u64> {
     let families = [Family::Inet, Family::Inet6].into_iter().cycle();
     let mut numbers = BTreeMap::new();
     for ((table, group), family) in TABLES.into_iter().zip(GROUPS).zip(families) {
         let table = fs::read(format!("/proc/net/{table}")).unwrap();
         for socket in oracle::sockets(&table, family).unwrap() {
-            let is_its =
+            let is_state =
                 |number| oracle::state(u8::from_str_radix(number, 16).unwrap()) == socket.state;
-            let (state, _) = STATES.into_iter().find(|(_, number)| is_its(number)).unwrap();
+            let (state, _) = STATES.into_iter().find(|(_, number)| is_state(number)).unwrap();
             *numbers.entry(format!("{group}.{state}")).or_insert(0) += 1;
         }
     }
     numbers
 }
 
-/// The numbers of sockets that `ss` has from the kernel's dumps, by `GROUP.STATE`.
-fn dumped(test: &str) -> Option<BTreeMap<String, u64>> {
+/// Counts the sockets that `ss` prints from netlink dumps, by `GROUP.STATE`.
+/// Returns nothing if `ss` is not installed.
+fn count_dumped(test: &str) -> Option<BTreeMap<String, u64>> {
     let mut numbers = BTreeMap::new();
     for (group, options) in GROUPS.into_iter().zip(["-4t", "-6t", "-4u", "-6u"]) {
         let output = match Command::new("ss").args(["-Hna", options]).output() {
@@ -206,7 +219,8 @@ fn dumped(test: &str) -> Option<BTreeMap<String, u64>> {
         assert!(output.status.success(), "ss {options}: {output:?}");
         for line in String::from_utf8(output.stdout).unwrap().lines() {
             let state = match line.split_whitespace().next().unwrap() {
-                // Newer ones list sockets that are only bound, which are in no table.
+                // A newer `ss` also lists sockets that are only bound. Procfs
+                // does not list these sockets.
                 "UNCONN" if group.starts_with("tcp") => continue,
                 "ESTAB" => "ESTABLISHED",
                 "UNCONN" => "CLOSE",
@@ -218,22 +232,22 @@ fn dumped(test: &str) -> Option<BTreeMap<String, u64>> {
     Some(numbers)
 }
 
-/// Makes a listening socket, and so many connections to it whose ends come into these states. All sockets
-/// stay open until this process ends, but for the one whose state is that of a closed socket.
-fn make(listen: IpAddr, address: SocketAddr, ends: [&str; 2], number: usize) {
+/// Makes a listening socket, and connections to it whose ends are in the given
+/// states. All sockets stay open until this process ends, except the server's
+/// socket of CLOSE_WAIT and FIN_WAIT2, which the test closes.
+fn make_connections(listen: IpAddr, address: SocketAddr, ends: [&str; 2], number: usize) {
     let listener = ManuallyDrop::new(TcpListener::bind((listen, address.port())).unwrap());
     match ends {
         ["SYN_SENT", _] => {
-            // A connection that is reset stays in the queue, which has room for no other.
-            let first = TcpStream::connect(address).unwrap();
-            let at_once = libc::linger { l_onoff: 1, l_linger: 0 };
-            set(&first, libc::SOL_SOCKET, libc::SO_LINGER, &at_once);
-            drop(first);
-            // SAFETY: it takes numbers.
+            // A reset connection stays in the accept queue. With a backlog of
+            // 0, the queue is then full.
+            reset(TcpStream::connect(address).unwrap());
+            // SAFETY: listen takes only integers and accesses no memory.
             assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), 0) }, 0);
         }
-        // A handshake isn't complete before its client has sent something, for so many seconds.
-        [_, "SYN_RECV"] => set(&*listener, libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT, &60),
+        // For 60 seconds, the server completes a handshake only after the
+        // client has sent data.
+        [_, "SYN_RECV"] => set_option(&*listener, libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT, &60),
         _ => {}
     }
     for _ in 0..number {
@@ -249,90 +263,77 @@ fn make(listen: IpAddr, address: SocketAddr, ends: [&str; 2], number: usize) {
         match ends {
             ["ESTABLISHED", "ESTABLISHED"] => {}
             ["FIN_WAIT1", "ESTABLISHED"] => {
-                fill(&client, &server);
-                finish(&client);
+                fill_receive_buffer(&client, &server);
+                send_fin(&client);
             }
-            ["FIN_WAIT2", "CLOSE_WAIT"] => finish(&client),
+            ["FIN_WAIT2", "CLOSE_WAIT"] => send_fin(&client),
             ["FIN_WAIT2", "LAST_ACK"] => {
-                finish(&client);
-                is_finished(&server);
-                fill(&server, &client);
-                finish(&server);
+                send_fin(&client);
+                wait_for_fin(&server);
+                fill_receive_buffer(&server, &client);
+                send_fin(&server);
             }
             ["CLOSING", "FIN_WAIT2"] => {
-                fill(&client, &server);
-                finish(&client);
-                finish(&server);
+                fill_receive_buffer(&client, &server);
+                send_fin(&client);
+                send_fin(&server);
             }
-            // The kernel keeps an end that is closed in the way of one in TIME_WAIT.
+            // The kernel keeps the closed end in FIN_WAIT2, in the same way as
+            // a socket in TIME_WAIT.
             ["CLOSE_WAIT", "FIN_WAIT2"] => drop(ManuallyDrop::into_inner(server)),
             ["", "TIME_WAIT"] => {
-                finish(&server);
-                is_finished(&client);
-                finish(&client);
+                send_fin(&server);
+                wait_for_fin(&client);
+                send_fin(&client);
             }
             _ => unreachable!("{ends:?}"),
         }
     }
 }
 
-/// Writes more than the receiver has room for, so that what follows isn't sent.
-fn fill(mut sender: &TcpStream, receiver: &TcpStream) {
-    set(receiver, libc::SOL_SOCKET, libc::SO_RCVBUF, &0);
+/// Writes more than the receive buffer holds, so that the kernel does not send
+/// a later FIN.
+fn fill_receive_buffer(mut sender: &TcpStream, receiver: &TcpStream) {
+    set_option(receiver, libc::SOL_SOCKET, libc::SO_RCVBUF, &0);
     sender.set_nonblocking(true).unwrap();
-    let much = [0; 1 << 18];
-    assert_eq!(sender.write(&much).unwrap(), much.len());
+    let data = [0; 1 << 18];
+    assert_eq!(sender.write(&data).unwrap(), data.len());
 }
 
-fn finish(socket: &TcpStream) {
-    socket.shutdown(Shutdown::Write).unwrap();
-}
-
-/// Waits until the peer's end is known here.
-fn is_finished(mut socket: &TcpStream) {
-    assert_eq!(io::copy(&mut socket, &mut io::sink()).unwrap(), 0);
-}
-
-/// Makes TCP sockets in CLOSE, which are in no table: some that are only bound, and both ends of a connection
-/// that the client has dissolved.
-fn in_no_table() {
-    // SAFETY: an address of zeros is one, with any port.
-    let mut nowhere: libc::sockaddr_in6 = unsafe { zeroed() };
-    let size = size_of_val(&nowhere) as libc::socklen_t;
+/// Makes TCP sockets in CLOSE, which no table lists: sockets that are only
+/// bound, and both ends of a connection that the client has dissolved.
+fn make_unlisted_sockets() {
+    // SAFETY: A `sockaddr_in6` consists of integers, so zeros are valid.
+    let mut unspecified: libc::sockaddr_in6 = unsafe { zeroed() };
+    let size = size_of_val(&unspecified) as libc::socklen_t;
     for (family, address) in [(libc::AF_INET, LOOPBACK4), (libc::AF_INET6, LOOPBACK6)] {
-        nowhere.sin6_family = family as libc::sa_family_t;
+        unspecified.sin6_family = family as libc::sa_family_t;
         for _ in 0..5 {
-            // SAFETY: it takes numbers.
+            // SAFETY: socket takes only integers and accesses no memory.
             let bound = unsafe { libc::socket(family, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0) };
-            // SAFETY: the address, of either family, is within this size.
-            assert_eq!(unsafe { libc::bind(bound, (&raw const nowhere).cast(), size) }, 0);
+            // SAFETY: `unspecified` has `size` bytes, and bind reads no more.
+            assert_eq!(unsafe { libc::bind(bound, (&raw const unspecified).cast(), size) }, 0);
         }
-        nowhere.sin6_family = libc::AF_UNSPEC as libc::sa_family_t;
+        unspecified.sin6_family = libc::AF_UNSPEC as libc::sa_family_t;
         let listener = TcpListener::bind((address, 0)).unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         forget(listener.accept().unwrap());
-        // SAFETY: the address is of this size.
+        // SAFETY: `unspecified` has `size` bytes, and connect reads no more.
         let result =
-            unsafe { libc::connect(client.as_raw_fd(), (&raw const nowhere).cast(), size) };
+            unsafe { libc::connect(client.as_raw_fd(), (&raw const unspecified).cast(), size) };
         assert_eq!(result, 0);
         forget(client);
     }
 }
 
-/// Sets an option of a socket.
-fn set<T>(socket: &impl AsRawFd, level: libc::c_int, option: libc::c_int, value: &T) {
-    let (fd, value, size) = (socket.as_raw_fd(), &raw const *value, size_of_val(value));
-    // SAFETY: it reads this many bytes of the value.
-    assert_eq!(unsafe { libc::setsockopt(fd, level, option, value.cast(), size as u32) }, 0);
-}
-
-fn loopback_up() -> io::Result<()> {
+fn bring_up_loopback() -> io::Result<()> {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
-    // SAFETY: an ifreq of zeros is one.
+    // SAFETY: An `ifreq` consists of integers and raw pointers, so zeros are
+    // valid.
     let mut request: libc::ifreq = unsafe { zeroed() };
     request.ifr_name[..2].copy_from_slice(&[b'l' as _, b'o' as _]);
     request.ifr_ifru.ifru_flags = libc::IFF_UP as _;
-    // SAFETY: SIOCSIFFLAGS reads an ifreq, and is given the address of one.
+    // SAFETY: SIOCSIFFLAGS reads an `ifreq`, and `request` is one.
     match unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &request) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
