@@ -1,4 +1,4 @@
-//! Whole tables of several kernel generations (tests/fixtures).
+//! Whole tables of several kernel generations, from `tests/fixtures`.
 
 use std::fs;
 use std::path::Path;
@@ -7,8 +7,8 @@ use crate::harness::{counts, native, nonzero, program, report};
 use crate::oracles::conntrack_table as conntrack_oracle;
 
 #[test]
-fn tables_of_every_kernel_generation() {
-    // What is counted by default, and what `--all` adds.
+fn sockets_of_every_kernel_generation_are_counted() {
+    // The counts without `--all`, and the counts that `--all` adds.
     let cases: [(&str, &[&str], &[&str]); 8] = [
         (
             "2.6.18",
@@ -84,7 +84,7 @@ fn tables_of_every_kernel_generation() {
 }
 
 #[test]
-fn tables_of_conntrack_of_every_kernel_generation() {
+fn the_oracle_counts_connections_of_every_kernel_generation() {
     let cases: [(&str, &[&str]); 8] = [
         (
             "2.6.32",

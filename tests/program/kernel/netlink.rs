@@ -1,4 +1,5 @@
-//! The sockets by netlink (--source), where the kernel doesn't tell them, or a system call fails.
+//! Counts of sockets by netlink (`--source`), also if the kernel sends no valid
+//! dump, or a system call fails.
 
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +15,7 @@ use crate::samples::sock_diag::{SOCK_DIAG_BY_FAMILY, control, message, socket};
 use crate::samples::socket_table::STATES;
 
 #[test]
-fn a_failure_is_told_or_procfs_is_read_instead() {
+fn netlink_failures_are_reported_and_auto_reads_procfs() {
     let name = test_name!();
     if !can_supervise(name) || !in_namespace(name, libc::CLONE_NEWNET) {
         return;
@@ -26,38 +27,40 @@ fn a_failure_is_told_or_procfs_is_read_instead() {
     };
     let whole = run(&["--source=netlink"], &|_| Answer::GoOn);
     let datagrams = whole.calls.iter().filter(|call| call.name == "recvfrom").count();
-    assert!(datagrams > 3, "{datagrams} datagrams, none of which comes behind sockets");
+    // Each of the three dumps ends with a datagram without sockets. With more
+    // datagrams, a failure can come after sockets.
+    assert!(datagrams > 3, "expected more than 3 datagrams, found {datagrams}");
 
-    // (A number that was counted twice would be another, and another status.)
+    // A socket that is counted twice violates a range and changes the status.
     let check = ["-wall=10:10", "-ctcp6=2:2"];
-    let same = |arguments: &[&str]| program().arg("--all").args(arguments).output().unwrap();
-    let (by_procfs, checked) = (same(&[]), same(&check));
-    assert_eq!(checked.status.code(), Some(0));
-    let fails = |what: &str, reason: &str, answer: &(dyn Fn(&Call) -> Answer + Sync)| {
+    let run_procfs = |arguments: &[&str]| program().arg("--all").args(arguments).output().unwrap();
+    let (expected_report, expected_check) = (run_procfs(&[]), run_procfs(&check));
+    assert_eq!(expected_check.status.code(), Some(0));
+    let assert_fails = |case: &str, reason: &str, answer: &(dyn Fn(&Call) -> Answer + Sync)| {
         let message = format!("{NAME}: {reason}\n");
-        let told = format!("network-connections: {message}");
-        failed(run(&["--source=netlink"], answer).output, 1, &told, what);
+        let error = format!("network-connections: {message}");
+        failed(run(&["--source=netlink"], answer).output, 1, &error, case);
         let unknown = format!("NETWORK-CONNECTIONS UNKNOWN - {message}");
         let Output { status, stdout, stderr } =
             run(&[&["--source=netlink"], &check[..]].concat(), answer).output;
-        assert_eq!(String::from_utf8_lossy(&stdout), unknown, "{what}");
-        assert_eq!((status.code(), &stderr[..]), (Some(3), &b""[..]), "{what}");
-        // None of what was counted before is in the report.
-        assert_eq!(run(&["--source=auto"], answer).output, by_procfs, "{what}");
+        assert_eq!(String::from_utf8_lossy(&stdout), unknown, "{case}");
+        assert_eq!((status.code(), &stderr[..]), (Some(3), &b""[..]), "{case}");
+        // The report has no socket that netlink counted before the failure.
+        assert_eq!(run(&["--source=auto"], answer).output, expected_report, "{case}");
         let output = run(&[&["--source=auto"], &check[..]].concat(), answer).output;
-        assert_eq!(output, checked, "{what}");
+        assert_eq!(output, expected_check, "{case}");
     };
-    for (what, datagram, reason) in bad_datagrams() {
-        for place in 0..datagrams {
+    for (case, datagram, reason) in bad_datagrams() {
+        for index in 0..datagrams {
             let received = AtomicUsize::new(0);
-            fails(what, reason, &|call| match call.name {
-                // (There are several runs.)
+            assert_fails(case, reason, &|call| match call.name {
+                // A new run begins.
                 "socket" => {
                     received.store(0, Ordering::Relaxed);
                     Answer::GoOn
                 }
-                "recvfrom" if received.fetch_add(1, Ordering::Relaxed) == place => {
-                    receives(call, &datagram)
+                "recvfrom" if received.fetch_add(1, Ordering::Relaxed) == index => {
+                    receive(call, &datagram)
                 }
                 _ => Answer::GoOn,
             });
@@ -66,7 +69,8 @@ fn a_failure_is_told_or_procfs_is_read_instead() {
     let with_release = |release: &'static str| {
         move |call: &Call| match call.name {
             "uname" => {
-                // struct new_utsname (uapi/linux/utsname.h)
+                // `struct new_utsname` of include/uapi/linux/utsname.h. The
+                // release is the third text.
                 let mut texts = [[0; 65]; 6];
                 texts[2][..release.len()].copy_from_slice(release.as_bytes());
                 Answer::Put(0, texts.concat(), 0)
@@ -75,7 +79,7 @@ fn a_failure_is_told_or_procfs_is_read_instead() {
         }
     };
     for release in ["4.3.9", "3.18.0", "2.6.32-754.el6.x86_64", "", "x"] {
-        fails(release, "Protocol not supported", &with_release(release));
+        assert_fails(release, "Protocol not supported", &with_release(release));
     }
     for release in ["4.4.0-210-generic", "4.10.0", "10.0.1"] {
         let output = run(&["--source=netlink"], &with_release(release)).output;
@@ -84,22 +88,24 @@ fn a_failure_is_told_or_procfs_is_read_instead() {
     }
 }
 
-/// Has a call receive this datagram, as far as there is room for it.
-fn receives(call: &Call, datagram: &[u8]) -> Answer {
-    let [_, _, room, flags, ..] = call.arguments;
-    let received = &datagram[..datagram.len().min(room as usize)];
-    let is_whole = flags & libc::MSG_TRUNC as u64 != 0;
-    let length = if is_whole { datagram.len() } else { received.len() };
+/// Answers recvfrom(2) like the kernel: copies as much of a datagram as fits,
+/// and returns the whole length only with MSG_TRUNC.
+fn receive(call: &Call, datagram: &[u8]) -> Answer {
+    let [_, _, size, flags, ..] = call.arguments;
+    let received = &datagram[..datagram.len().min(size as usize)];
+    let returns_whole_length = flags & libc::MSG_TRUNC as u64 != 0;
+    let length = if returns_whole_length { datagram.len() } else { received.len() };
     Answer::Put(1, received.to_vec(), length as i64)
 }
 
-/// Datagrams that no dump has, or that tell of a failure, with what must be said of them.
+/// Returns datagrams that are malformed or report a failure: the name of the
+/// case, the datagram, and the reason in the error message.
 fn bad_datagrams() -> [(&'static str, Vec<u8>, &'static str); 14] {
     let bad = "Bad message";
     let connection = socket(libc::AF_INET, 1, [1; 16], [80, 50000]);
     let whole = message(SOCK_DIAG_BY_FAMILY, 0, &connection);
-    let disturbed = message(SOCK_DIAG_BY_FAMILY, libc::NLM_F_DUMP_INTR, &connection);
-    let done_but_disturbed =
+    let interrupted = message(SOCK_DIAG_BY_FAMILY, libc::NLM_F_DUMP_INTR, &connection);
+    let interrupted_end =
         message(libc::NLMSG_DONE as u16, libc::NLM_F_DUMP_INTR, &0_i32.to_ne_bytes());
     let unknown_family = message(SOCK_DIAG_BY_FAMILY, 0, &socket(99, 1, [1; 16], [80, 50000]));
     let done = |errno: i32| control(libc::NLMSG_DONE, -errno);
@@ -107,8 +113,8 @@ fn bad_datagrams() -> [(&'static str, Vec<u8>, &'static str); 14] {
     too_long.resize(BUFFER + 4 - 16, 0);
     [
         ("empty", vec![], bad),
-        ("cut-off", whole[..80].to_vec(), bad),
-        ("cut-off-behind-a-whole", [&whole[..], &whole[..80]].concat(), bad),
+        ("truncated", whole[..80].to_vec(), bad),
+        ("truncated-after-a-whole-message", [&whole[..], &whole[..80]].concat(), bad),
         ("unknown-family", [&whole[..], &unknown_family].concat(), bad),
         ("error", control(libc::NLMSG_ERROR, -libc::EOPNOTSUPP), "Operation not supported"),
         ("no-error", control(libc::NLMSG_ERROR, 0), bad),
@@ -120,20 +126,20 @@ fn bad_datagrams() -> [(&'static str, Vec<u8>, &'static str); 14] {
             [whole.clone(), done(libc::ENOMEM)].concat(),
             "Cannot allocate memory",
         ),
-        ("nobody-knows", done(i32::MAX), "Unknown error 2147483647"),
-        ("disturbed", [whole, disturbed].concat(), "Resource temporarily unavailable"),
-        ("disturbed-at-the-end", done_but_disturbed, "Resource temporarily unavailable"),
+        ("unknown-errno", done(i32::MAX), "Unknown error 2147483647"),
+        ("interrupted", [whole, interrupted].concat(), "Resource temporarily unavailable"),
+        ("interrupted-at-the-end", interrupted_end, "Resource temporarily unavailable"),
         ("too-long", message(SOCK_DIAG_BY_FAMILY, 0, &too_long), "Message too long"),
     ]
 }
 
 #[test]
-fn what_is_received_is_counted() {
+fn received_sockets_are_counted() {
     if !can_supervise(test_name!()) {
         return;
     }
     let mut datagrams = Vec::new();
-    // Each dump with its tables, each state with a datagram.
+    // Each dump has the sockets of its tables, one datagram for each state.
     for tables in [&[0, 1][..], &[2], &[3]] {
         for &table in tables {
             let family = [libc::AF_INET, libc::AF_INET6][table % 2];
@@ -143,7 +149,7 @@ fn what_is_received_is_counted() {
                 let datagram = message(SOCK_DIAG_BY_FAMILY, 0, &connection);
                 match number(table, state) {
                     0 => {}
-                    // As long as a datagram may be, by an attribute.
+                    // An attribute makes the datagram as long as the buffer.
                     1 => {
                         let mut longest = connection;
                         longest.resize(BUFFER - 16, 0);
@@ -159,7 +165,7 @@ fn what_is_received_is_counted() {
     for source in ["--source=netlink", "--source=auto"] {
         let mut next = datagrams.iter();
         let run = supervise(program().arg(source), |call| match call.name {
-            "recvfrom" => receives(call, next.next().unwrap()),
+            "recvfrom" => receive(call, next.next().unwrap()),
             _ => Answer::GoOn,
         });
         assert_eq!(String::from_utf8(run.output.stdout).unwrap(), expected, "{source}");
@@ -168,14 +174,14 @@ fn what_is_received_is_counted() {
 }
 
 #[test]
-fn no_system_call_is_in_vain() {
+fn the_program_makes_no_needless_system_call() {
     let name = test_name!();
     if !can_supervise(name) || !in_namespace(name, libc::CLONE_NEWNET) {
         return;
     }
     let (_tcp, _udp, _) = open_sockets();
-    // A table is read once for what it has, and once for its end; a dump is received in a datagram with
-    // sockets, and one without.
+    // A table needs one read for the rows and one for the end. A dump is one
+    // datagram with sockets and one without.
     let procfs = "openat read read close ".repeat(4);
     let netlink = format!("uname socket {}close ", "write recvfrom recvfrom ".repeat(3));
     type Case<'a> = (&'a [&'a str], Option<(&'a str, i32)>, String);
@@ -205,9 +211,11 @@ fn no_system_call_is_in_vain() {
     }
 }
 
-/// Has a program get EPERM for sockets of sock_diag, as in a container that forbids them. (No other call has
-/// these three arguments, whatever the number of this one is on the machine that the program is for.)
-fn without_sock_diag(program: &mut Command) {
+/// Makes socket(2) fail with EPERM for sock_diag, as in a container that
+/// forbids such sockets. The filter checks only the three arguments, because
+/// the number of the call depends on the architecture. No other call of the
+/// program has these arguments.
+fn forbid_sock_diag(program: &mut Command) {
     let filter = vec![
         load(argument(0)),
         unless(libc::AF_NETLINK as u32, 5),
@@ -222,17 +230,17 @@ fn without_sock_diag(program: &mut Command) {
 }
 
 #[test]
-fn where_sockets_of_this_kind_are_forbidden() {
+fn forbidden_netlink_sockets_fail_only_the_netlink_source() {
     let name = test_name!();
     if !in_namespace(name, libc::CLONE_NEWNET) {
         return;
     }
     let (_tcp, _udp, counted) = open_sockets();
-    // QEMU forbids them itself.
+    // QEMU forbids netlink sockets with an errno of its own.
     let reason = if is_emulated() { "Protocol not supported" } else { "Operation not permitted" };
     let run = |source: &[&str]| {
         let mut program = program();
-        without_sock_diag(&mut program);
+        forbid_sock_diag(&mut program);
         program.arg("--all").args(source);
         program
     };

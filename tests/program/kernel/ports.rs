@@ -1,18 +1,22 @@
-//! Only the sockets with certain ports.
+//! Counts of the sockets that have certain ports.
 
 use crate::harness::{TABLES, counts, nonzero, procfs, program, refusal, report};
 use crate::samples::socket_table::HEADER;
 
-const ANY: &[&str] = &["ESTABLISHED", "LAST_ACK", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2"];
+/// The states of the rows that the program counts without `--all`.
+const CONNECTED: &[&str] =
+    &["ESTABLISHED", "LAST_ACK", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2"];
 
-/// Rows of a table, each in a state of its own. The last two are counted with --all alone.
+/// Returns a table in which each row has another state. The states of the first
+/// six rows are [`CONNECTED`], in this order. The program counts the last two
+/// rows only with `--all`.
 fn table(name: &str) -> String {
     let (zero, address) = match name.ends_with('6') {
         true => ("0".repeat(32), "00000000000000000000000001000000"),
         false => ("0".repeat(8), "0100007F"),
     };
     let rows = [
-        ("01", 80, address, "C350"), // ESTABLISHED, and so on
+        ("01", 80, address, "C350"),
         ("09", 80, address, "01BB"),
         ("02", 443, address, "C351"),
         ("03", 0xc350, address, "0050"),
@@ -28,12 +32,12 @@ fn table(name: &str) -> String {
 }
 
 #[test]
-fn sockets_with_one_of_the_local_ports_and_one_of_the_remote_ones() {
+fn a_socket_needs_a_listed_local_port_and_a_listed_remote_port() {
     let tables = TABLES.map(table);
-    let procfs = procfs(&[0, 1, 2, 3].map(|place| (TABLES[place], tables[place].as_str())));
-    // The states of the sockets that are counted, and of those that --all adds.
+    let procfs = procfs(&[0, 1, 2, 3].map(|index| (TABLES[index], tables[index].as_str())));
+    // The states of the counted sockets, and the states that `--all` adds.
     let cases: [(&[&str], &[&str], &[&str]); 19] = [
-        (&[], ANY, &["LISTEN", "CLOSE"]),
+        (&[], CONNECTED, &["LISTEN", "CLOSE"]),
         (&["--local-port=80"], &["ESTABLISHED", "LAST_ACK"], &["LISTEN"]),
         (&["--remote-port=80"], &["SYN_RECV"], &[]),
         (&["--local-port", "443"], &["SYN_SENT"], &["CLOSE"]),
@@ -78,7 +82,7 @@ fn sockets_with_one_of_the_local_ports_and_one_of_the_remote_ones() {
 }
 
 #[test]
-fn sixteen_ports_of_each_kind() {
+fn each_port_option_takes_up_to_sixteen_ports() {
     let tcp = table("tcp");
     let procfs = procfs(&[("tcp", &tcp)]);
     let ports = |option: &str, last: u16| -> Vec<String> {
@@ -87,13 +91,13 @@ fn sixteen_ports_of_each_kind() {
     let both = [ports("--local-port", 80), ports("--remote-port", 443)].concat();
     assert_eq!(report(program().args(["-q", "tcp4"]).args(&both).arg(procfs.path())), "1\n");
     for option in ["--local-port", "--remote-port"] {
-        let what = refusal(program().args(&both).args([option, "80"]).arg(procfs.path()));
-        assert!(what.contains(&format!("'{option}'")), "{what}");
+        let reason = refusal(program().args(&both).args([option, "80"]).arg(procfs.path()));
+        assert!(reason.contains(&format!("'{option}'")), "{reason}");
     }
 }
 
 #[test]
-fn what_is_no_port_is_refused() {
+fn an_invalid_port_is_refused() {
     let values = [
         "",
         "-1",
@@ -115,9 +119,9 @@ fn what_is_no_port_is_refused() {
     ];
     for option in ["--local-port", "--remote-port"] {
         for value in values {
-            let what = refusal(program().arg(format!("{option}={value}")));
-            assert!(what.starts_with("invalid PORT '"), "{what}");
-            assert!(what.ends_with("' (expected a number from 0 to 65535)"), "{what}");
+            let reason = refusal(program().arg(format!("{option}={value}")));
+            assert!(reason.starts_with("invalid PORT '"), "{reason}");
+            assert!(reason.ends_with("' (expected a number from 0 to 65535)"), "{reason}");
         }
         assert_eq!(
             refusal(program().args([option, "a\n"])),

@@ -1,5 +1,7 @@
-//! The program with tables of all kinds, against the oracle. The library's own tests are of one machine alone;
-//! others have another order of bytes, or other words, of which the parser looks at one at a time.
+//! The program compared with the oracle on generated tables. The tests of the
+//! library run only on one architecture. These tests also run the program of
+//! another architecture, with another byte order or word size. The parser
+//! depends on both, because the parser looks at a word at a time.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,8 +17,8 @@ use crate::samples::conntrack_table;
 use crate::samples::socket_table::HEADER;
 use crate::samples::socket_table::row;
 
-/// What the program has to count of them, in its order.
-fn counted(group: &str, sockets: impl Iterator<Item = Socket>) -> Vec<String> {
+/// Returns the expected counts of these sockets, in the form of [`nonzero`].
+fn expected_counts(group: &str, sockets: impl Iterator<Item = Socket>) -> Vec<String> {
     let mut numbers = BTreeMap::new();
     for socket in sockets {
         let state = String::from_utf8_lossy(State::NAMES.get(socket.state as usize));
@@ -25,7 +27,7 @@ fn counted(group: &str, sockets: impl Iterator<Item = Socket>) -> Vec<String> {
     numbers.into_iter().map(|(state, number)| format!("{group}.{state} {number}")).collect()
 }
 
-/// A table of so many rows that reads into a buffer have to cut it.
+/// Generates a table that is longer than one read.
 fn table(family: Family) -> impl Strategy<Value = String> {
     prop::collection::vec(row(family), 300..500).prop_map(|rows| {
         let rows = rows.into_iter().map(|row| String::from_utf8(row).unwrap() + "\n");
@@ -37,7 +39,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn long_tables_are_counted_as_by_the_oracle(tcp in table(Inet), tcp6 in table(Inet6)) {
+    fn the_program_agrees_with_the_oracle_on_long_socket_tables(tcp in table(Inet), tcp6 in table(Inet6)) {
         let sockets = oracle::sockets(tcp.as_bytes(), Inet).unwrap();
         let sockets6 = oracle::sockets(tcp6.as_bytes(), Inet6).unwrap();
         let procfs = procfs(&[("tcp", &tcp), ("tcp6", &tcp6)]);
@@ -50,17 +52,18 @@ proptest! {
         ];
         for (options, filter) in cases {
             let [sockets, sockets6] = [&sockets, &sockets6].map(|it| it.iter().copied().filter(filter));
-            let expected = [counted("tcp4", sockets), counted("tcp6", sockets6)].concat();
-            let seen = nonzero(counts(program().args(options).arg(procfs.path())));
-            prop_assert_eq!(seen, expected, "{:?}", options);
+            let expected = [expected_counts("tcp4", sockets), expected_counts("tcp6", sockets6)].concat();
+            let counted = nonzero(counts(program().args(options).arg(procfs.path())));
+            prop_assert_eq!(counted, expected, "{:?}", options);
         }
     }
 
     #[test]
-    fn long_tables_of_conntrack_are_counted_as_by_the_oracle(
+    fn the_program_agrees_with_the_oracle_on_long_conntrack_tables(
         rows in prop::collection::vec(conntrack_table::row(), 300..500),
     ) {
-        // (Of some rows the oracle doesn't know what to make.)
+        // The test removes malformed rows, and ambiguous rows, for which the
+        // oracle has no result.
         let flows = |row: &String| conntrack_oracle::flows(row.as_bytes())?.ok();
         let rows: Vec<String> = rows.into_iter().filter(|row| flows(row).is_some()).collect();
         prop_assert!(rows.len() > 100);
@@ -94,7 +97,7 @@ proptest! {
 }
 
 #[test]
-fn a_byte_of_another_kind_in_any_place() {
+fn the_program_agrees_with_the_oracle_on_rows_with_one_replaced_byte() {
     let zero = "0".repeat(32);
     let rows = [
         (Inet, "tcp", "   7: 0A1B2C3D:4E5F 6071829A:B0C1 0A 000".to_string()),
@@ -103,20 +106,21 @@ fn a_byte_of_another_kind_in_any_place() {
     for (family, name, row) in rows {
         let procfs = procfs(&[]);
         let file = procfs.path().join("net").join(name);
-        for place in 0..row.len() {
-            // Those next to the digits, the letters and the separators, and some more.
+        for index in 0..row.len() {
+            // Bytes next to the digits, the letters and the separators, and
+            // other bytes.
             for byte in *b"/0:9@AFGa !\n\x80\xff" {
                 let mut row = row.clone().into_bytes();
-                row[place] = byte;
+                row[index] = byte;
                 let table = [HEADER.as_bytes(), &row, b"\n"].concat();
                 fs::write(&file, &table).unwrap();
                 let output = program().arg("--query=all").arg("--all").arg(procfs.path()).output();
-                let seen = String::from_utf8(output.unwrap().stdout).unwrap();
+                let printed = String::from_utf8(output.unwrap().stdout).unwrap();
                 let expected = match oracle::sockets(&table, family) {
                     Ok(sockets) => format!("{}\n", sockets.len()),
                     Err(_) => String::new(),
                 };
-                assert_eq!(seen, expected, "{}", row.escape_ascii());
+                assert_eq!(printed, expected, "{}", row.escape_ascii());
             }
         }
     }
