@@ -1,5 +1,9 @@
-//! Runs the program, any build of it, so that each of its system calls waits for an answer: go on, or fail with this
-//! errno, or do less than was asked for (seccomp_unotify(2), pidfd_getfd(2) of Linux 5.6).
+//! A supervisor that answers each system call of the program.
+//!
+//! The supervisor lets a call go on, makes the call fail with an errno, or
+//! transfers fewer bytes than the program asked for. The supervisor accepts
+//! every build of the program for the machine of the tests, and needs
+//! seccomp_unotify(2), and pidfd_getfd(2) of Linux 5.6.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -16,12 +20,15 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::harness::seccomp::{self, NUMBER, argument, end, load, unless};
+use crate::harness::seccomp::{self, CALL_NUMBER, argument, end, load, unless};
 use crate::harness::{before_exec, program, program_file, skipped};
 
-/// The program's system calls. One that other architectures or C libraries have another for goes by its name on
-/// x86_64, with musl.
-pub const NUMBERS: &[(&str, libc::c_long)] = &[
+/// The names and numbers of the program's system calls.
+///
+/// Other architectures and C libraries make some other calls for the same
+/// purpose. Here such a call has the name of its counterpart on x86_64 with
+/// musl, so one name can have several numbers.
+pub const CALL_NUMBERS: &[(&str, libc::c_long)] = &[
     #[cfg(target_arch = "x86_64")]
     ("arch_prctl", libc::SYS_arch_prctl),
     ("close", libc::SYS_close),
@@ -57,79 +64,92 @@ pub const NUMBERS: &[(&str, libc::c_long)] = &[
     ("write", libc::SYS_write),
 ];
 
-/// What messages call the timer of `--interval`.
+/// The name of the timer of `--interval` in the program's messages.
 pub const TIMER: &str = "interval timer";
 
-/// Longer than this no run takes, whatever fails.
+/// The longest time that a run may take. After this time, the supervisor kills
+/// the program.
 const DEADLINE: Duration = Duration::from_secs(50);
 
 /// A system call that waits for its answer.
 pub struct Call<'a> {
-    /// Empty if the program has no use for it.
+    /// The name in [`CALL_NUMBERS`], or an empty name.
     pub name: &'static str,
     pub number: libc::c_long,
     pub arguments: [u64; 6],
-    /// What it is about: a file by the name that it was opened with, a standard stream, or `sock_diag`.
+    /// The file that the call works on: the path with which the program opened
+    /// the file, the name of a standard stream, `sock_diag` or [`TIMER`]. Empty
+    /// for a call that works on no file.
     pub file: String,
-    /// How many calls there were before.
-    pub place: usize,
+    /// The index of the call among the calls of the program's own code.
+    pub index: usize,
     process: &'a Process,
 }
 
-/// What becomes of a call.
+/// The supervisor's answer to a call. The kernel makes the program's call only
+/// after the answer [`Answer::GoOn`].
 #[derive(Clone, Debug)]
 pub enum Answer {
+    /// The kernel makes the call.
     GoOn,
-    /// It fails with this errno before it has done anything.
+    /// The call fails with this errno.
     Fail(libc::c_int),
-    /// It isn't done, and gives this.
-    Give(i64),
-    /// It isn't done, these bytes are put where it is told to put something (its argument of this place), and it
-    /// gives this number.
+    /// The call returns this number.
+    Return(i64),
+    /// The supervisor writes these bytes to the address that the argument with
+    /// this index holds, and the call returns this number.
     Put(usize, Vec<u8>, i64),
-    /// It is a read or a write, and done with no more than so many bytes.
+    /// The supervisor makes the call for the program, but transfers at most
+    /// this many bytes. The call must be a read or a write.
     AtMost(usize),
-    /// It isn't done: the program is killed before.
+    /// The supervisor kills the program.
     Kill,
 }
 
-/// A system call that was answered.
+/// A system call that the supervisor has answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answered {
+pub struct AnsweredCall {
     pub name: &'static str,
     pub file: String,
-    /// What it was made to fail with.
+    /// The errno with which the supervisor made the call fail.
     pub errno: Option<libc::c_int>,
 }
 
+/// The result of a supervised run.
 pub struct Run {
     pub output: Output,
-    pub calls: Vec<Answered>,
+    pub calls: Vec<AnsweredCall>,
 }
 
-/// Runs the program. Its calls from the start of its own code on are answered as `answer` says.
+/// Runs the program to its end. `answer` decides about each call of the
+/// program's own code.
 pub fn supervise(command: &mut Command, answer: impl FnMut(&Call) -> Answer + Send) -> Run {
-    let own = start_up().as_ref().unwrap().len();
-    supervise_from(own, command, answer).unwrap()
+    let start_up_length = start_up_calls().as_ref().unwrap().len();
+    supervise_after(start_up_length, command, answer).unwrap()
 }
 
-/// Whether that can be done here. If not, this test is skipped.
+/// Returns whether this machine can supervise the program. If not, prints that
+/// the test is skipped.
 pub fn can_supervise(test: &str) -> bool {
-    start_up().as_ref().inspect_err(|reason| skipped(test, reason)).is_ok()
+    start_up_calls().as_ref().inspect_err(|reason| skipped(test, reason)).is_ok()
 }
 
-/// The system calls from execve on until the program's own code begins: those of the dynamic loader and the C
-/// library, which are the same each time. Or why that can't be told.
-pub fn start_up() -> &'static Result<Vec<libc::c_long>, String> {
+/// Returns the numbers of the system calls before the program's own code:
+/// execve, and the calls of the dynamic loader and of the C library. These
+/// calls are the same in every run.
+///
+/// # Errors
+/// Returns the reason why the program cannot be supervised.
+pub fn start_up_calls() -> &'static Result<Vec<libc::c_long>, String> {
     static CALLS: OnceLock<Result<Vec<libc::c_long>, String>> = OnceLock::new();
     CALLS.get_or_init(|| {
         if env::var_os("RUNNER").is_some() || !is_native() {
-            return Err("another program runs it, or it is for another machine".into());
+            return Err("the program has a runner, or is for another machine".into());
         }
         let mut calls = Vec::new();
         let mut is_own = false;
-        supervise_from(0, program().arg("--version"), |call| {
-            // Its first own call writes the version.
+        supervise_after(0, program().arg("--version"), |call| {
+            // The first call of the program's own code writes the version.
             is_own |= call.name == "write";
             if !is_own {
                 calls.push(call.number);
@@ -138,14 +158,15 @@ pub fn start_up() -> &'static Result<Vec<libc::c_long>, String> {
         })
         .map(|_| calls)
         .map_err(|error| {
-            assert!(env::var_os("CI").is_none(), "no supervisor on CI: {error}");
-            format!("no supervisor of its system calls: {error}")
+            assert!(env::var_os("CI").is_none(), "CI must be able to supervise: {error}");
+            format!("this machine cannot supervise the program: {error}")
         })
     })
 }
 
-/// Whether the program is for the machine and the word size of its tests (e_ident and e_machine of ELF): then its
-/// calls have the same numbers.
+/// Returns whether the program has the machine and the word size of its tests,
+/// and therefore the same numbers of system calls. The function compares the
+/// start of e_ident, and e_machine, in the ELF headers.
 fn is_native() -> bool {
     let head = |file| {
         let head = fs::read(file).unwrap();
@@ -154,17 +175,21 @@ fn is_native() -> bool {
     head(program_file()) == head("/proc/self/exe".into())
 }
 
-fn supervise_from(
-    own: usize,
+/// Runs the program to its end, and lets the first `start_up_length` calls go
+/// on without asking `answer`.
+fn supervise_after(
+    start_up_length: usize,
     command: &mut Command,
     answer: impl FnMut(&Call) -> Answer + Send,
 ) -> io::Result<Run> {
     let (ours, theirs) = UnixStream::pair()?;
-    let theirs = move_up(theirs)?;
+    let theirs = move_to_high_number(theirs)?;
     let channel = theirs.as_raw_fd();
-    // All calls wait, but that by which the child tells of its listener. (Exec closes both.)
+    // Every call waits for an answer, except the write by which the child
+    // sends the number of its listener. Exec closes the listener and the
+    // channel.
     let filter = [
-        load(NUMBER),
+        load(CALL_NUMBER),
         unless(libc::SYS_write as u32, 3),
         load(argument(0)),
         unless(channel as u32, 1),
@@ -172,22 +197,23 @@ fn supervise_from(
         end(libc::SECCOMP_RET_USER_NOTIF),
     ];
     before_exec(command, move || {
-        // SAFETY: it has no preconditions.
+        // SAFETY: getpid has no preconditions.
         let process = unsafe { libc::getpid() };
         let listener = seccomp::install(&filter, libc::SECCOMP_FILTER_FLAG_NEW_LISTENER);
         if listener < 0 {
             return -1;
         }
         let message = [process, listener as RawFd];
-        // SAFETY: the address and the length are those of the message.
+        // SAFETY: `message` is readable memory of this length.
         unsafe {
             libc::write(channel, message.as_ptr().cast(), size_of_val(&message)) as libc::c_int
         }
     });
     thread::scope(|scope| {
-        let supervisor = scope.spawn(move || Supervisor::new(ours, own)?.answer_all(answer));
+        let supervisor =
+            scope.spawn(move || Supervisor::new(ours, start_up_length)?.answer_all(answer));
         let output = command.output();
-        // That is how the supervisor knows.
+        // The closed channel shows the supervisor that the process has ended.
         drop(theirs);
         let calls = supervisor.join().unwrap();
         let output = output?;
@@ -195,40 +221,48 @@ fn supervise_from(
     })
 }
 
-/// Gives a descriptor a number that the program has for none of its own, even if none of its calls of close is done: the
-/// filter knows the channel by its number, and lets what is written to it pass.
-fn move_up(descriptor: UnixStream) -> io::Result<OwnedFd> {
+/// Moves a descriptor to a number that no file of the program has. The filter
+/// knows the channel only by this number, and allows every write to it. The
+/// number is high enough even if the supervisor makes every close fail.
+fn move_to_high_number(descriptor: UnixStream) -> io::Result<OwnedFd> {
     const FIRST: libc::c_int = 500;
-    // SAFETY: the descriptor is open.
+    // SAFETY: fcntl takes only numbers here, and `descriptor` is open.
     let moved = unsafe { libc::fcntl(descriptor.as_raw_fd(), libc::F_DUPFD_CLOEXEC, FIRST) };
     if moved < 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: the call has just opened it, and nobody else has it.
+    // SAFETY: fcntl has just opened the descriptor `moved`, so only this value
+    // owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(moved) })
 }
 
+/// The supervisor of one process.
 struct Supervisor {
+    /// The channel on which the child sends the number of its listener. The
+    /// other end closes when the process has ended.
     channel: UnixStream,
     process: Process,
+    /// The descriptor from which the supervisor receives the calls.
     listener: OwnedFd,
-    /// The place of the program's own first call among all.
-    own: usize,
-    /// What the open descriptors are of.
+    /// The number of calls before the program's own code.
+    start_up_length: usize,
+    /// The files of the open descriptors.
     files: BTreeMap<u64, String>,
-    /// What was opened last, and has not been used.
+    /// The file that the program opened last, until its descriptor is known.
     opened: Option<String>,
-    calls: Vec<Answered>,
+    /// The answered calls of the program's own code.
+    calls: Vec<AnsweredCall>,
 }
 
 impl Supervisor {
-    /// Waits for the process, and has its listener then.
-    fn new(mut channel: UnixStream, own: usize) -> io::Result<Supervisor> {
+    /// Waits until the child has installed its filter, and duplicates the
+    /// listener of the child.
+    fn new(mut channel: UnixStream, start_up_length: usize) -> io::Result<Supervisor> {
         let mut message = [0; 8];
         channel.read_exact(&mut message)?;
         let [process, listener] =
-            [0, 4].map(|place| RawFd::from_ne_bytes(message[place..place + 4].try_into().unwrap()));
-        // (Nobody answers the calls of a process without.)
+            [0, 4].map(|start| RawFd::from_ne_bytes(message[start..start + 4].try_into().unwrap()));
+        // Without the listener, the calls of the process would wait for ever.
         let listener = Process::new(process)
             .and_then(|process| Ok((process.descriptor(listener as u64)?, process)))
             .inspect_err(|_| kill(process));
@@ -236,39 +270,45 @@ impl Supervisor {
         let files = ["input", "output", "error"].map(|stream| format!("standard {stream}"));
         let files = (0..).zip(files).collect();
         let (opened, calls) = (None, Vec::new());
-        Ok(Supervisor { channel, process, listener, own, files, opened, calls })
+        Ok(Supervisor { channel, process, listener, start_up_length, files, opened, calls })
     }
 
-    fn answer_all(mut self, mut answer: impl FnMut(&Call) -> Answer) -> io::Result<Vec<Answered>> {
+    /// Answers all calls, and returns the calls of the program's own code.
+    fn answer_all(
+        mut self,
+        mut answer: impl FnMut(&Call) -> Answer,
+    ) -> io::Result<Vec<AnsweredCall>> {
         let start = Instant::now();
-        let mut place = 0;
-        while self.is_called(start) {
-            // SAFETY: all zeros are one, and what the kernel wants to get.
+        let mut index = 0;
+        while self.wait_for_call(start) {
+            // The kernel accepts only a zeroed struct.
+            // SAFETY: all fields are numbers, so all zeros are a valid value.
             let mut call: libc::seccomp_notif = unsafe { mem::zeroed() };
             let request = libc::SECCOMP_IOCTL_NOTIF_RECV;
-            // SAFETY: it is given the address of one.
+            // SAFETY: `call` is writable memory for a seccomp_notif.
             if unsafe { libc::ioctl(self.listener.as_raw_fd(), request, &raw mut call) } < 0 {
-                // (A process that has been killed calls no more.)
+                // The call is gone, because a signal has killed the process.
                 continue;
             }
-            // SAFETY: all zeros are one.
+            // SAFETY: all fields are numbers, so all zeros are a valid value.
             let mut response: libc::seccomp_notif_resp = unsafe { mem::zeroed() };
             response.id = call.id;
-            match self.answer(place, &call.data, &mut answer) {
+            match self.answer(index, &call.data, &mut answer) {
                 Ok(number) => response.val = number,
                 Err(None) => response.flags = libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32,
                 Err(Some(errno)) => response.error = -errno,
             }
-            place += 1;
+            index += 1;
             let request = libc::SECCOMP_IOCTL_NOTIF_SEND;
-            // SAFETY: it is given the address of one.
+            // SAFETY: `response` is an initialised seccomp_notif_resp.
             unsafe { libc::ioctl(self.listener.as_raw_fd(), request, &raw const response) };
         }
         Ok(self.calls)
     }
 
-    /// Waits for the next call, or the process's end.
-    fn is_called(&self, start: Instant) -> bool {
+    /// Waits for the next call or the end of the process. Returns whether a
+    /// call waits for an answer.
+    fn wait_for_call(&self, start: Instant) -> bool {
         let descriptors = [self.listener.as_fd(), self.channel.as_fd()];
         let mut polled = descriptors.map(|fd| libc::pollfd {
             fd: fd.as_raw_fd(),
@@ -277,40 +317,44 @@ impl Supervisor {
         });
         loop {
             let left = DEADLINE.saturating_sub(start.elapsed()).as_millis() as libc::c_int;
-            // SAFETY: the address and the number are those of the descriptors.
+            // SAFETY: `polled` is writable memory for two descriptors.
             match unsafe { libc::poll(polled.as_mut_ptr(), 2, left) } {
                 0 => {
                     kill(self.process.id);
-                    panic!("it still runs after {DEADLINE:?}: {:?}", self.calls.last());
+                    panic!("the run must end in {DEADLINE:?}; last call: {:?}", self.calls.last());
                 }
                 _ if polled[0].revents & libc::POLLIN != 0 => return true,
                 _ if polled[1].revents != 0 => return false,
-                // The process has ended, and its end is about to be told.
+                // The process has ended, and the channel is about to close.
                 _ => thread::yield_now(),
             }
         }
     }
 
-    /// What becomes of a call: its result, or None if it goes on, or its errno.
+    /// Answers the call with this index among all calls, and returns the value
+    /// that the call returns to the program.
+    ///
+    /// # Errors
+    /// Returns the errno with which the call fails, or `None` if the kernel
+    /// makes the call.
     fn answer(
         &mut self,
-        place: usize,
+        index: usize,
         data: &libc::seccomp_data,
         answer: &mut impl FnMut(&Call) -> Answer,
     ) -> Result<i64, Option<libc::c_int>> {
-        let Some(place) = place.checked_sub(self.own) else { return Err(None) };
+        let Some(index) = index.checked_sub(self.start_up_length) else { return Err(None) };
         let number = data.nr.into();
-        let named = NUMBERS.iter().find(|&&(_, known)| known == number);
+        let named = CALL_NUMBERS.iter().find(|&&(_, known)| known == number);
         let name = named.map_or("", |(name, _)| name);
         let file = self.file(name, data);
-        let call = Call { name, number, arguments: data.args, file, place, process: &self.process };
-        let given = answer(&call);
-        let result = match given {
+        let call = Call { name, number, arguments: data.args, file, index, process: &self.process };
+        let result = match answer(&call) {
             Answer::GoOn => Err(None),
             Answer::Fail(errno) => Err(Some(errno)),
-            Answer::Give(number) => Ok(number),
-            Answer::Put(place, bytes, number) => {
-                call.process.memory().write_all_at(&bytes, data.args[place]).unwrap();
+            Answer::Return(number) => Ok(number),
+            Answer::Put(argument, bytes, number) => {
+                call.process.memory().write_all_at(&bytes, data.args[argument]).unwrap();
                 Ok(number)
             }
             Answer::AtMost(most) => call.transfer(most).map_err(|error| error.raw_os_error()),
@@ -323,28 +367,31 @@ impl Supervisor {
         if errno.is_some() {
             self.opened = None;
         }
-        // (It is used when other files have been opened. The kernel gives the lowest number that is free.)
+        // The program opens other files before it uses this descriptor, so the
+        // first use comes too late to learn the number. The kernel assigns the
+        // lowest free number.
         if name == "signalfd4" && errno.is_none() {
             let descriptor = (0..).find(|descriptor| !self.files.contains_key(descriptor));
             self.files.insert(descriptor.unwrap(), TIMER.into());
         }
-        // (The descriptor is one no more, whatever close says.)
+        // The kernel frees the descriptor even if close fails.
         if name == "close" {
             self.files.remove(&data.args[0]);
         }
-        self.calls.push(Answered { name, file: call.file, errno });
+        self.calls.push(AnsweredCall { name, file: call.file, errno });
         result
     }
 
-    /// What a call is about.
+    /// Returns the file that a call works on, as in [`Call::file`], and keeps
+    /// track of the files that the program opens.
     fn file(&mut self, name: &str, data: &libc::seccomp_data) -> String {
         match name {
             "openat" | "lstat" | "readlinkat" | "renameat" | "unlinkat" => {
                 #[cfg(target_arch = "x86_64")]
-                let place = usize::from(libc::c_long::from(data.nr) != libc::SYS_lstat);
+                let argument = usize::from(libc::c_long::from(data.nr) != libc::SYS_lstat);
                 #[cfg(not(target_arch = "x86_64"))]
-                let place = 1;
-                let file = self.process.string(data.args[place]);
+                let argument = 1;
+                let file = self.process.string(data.args[argument]);
                 if name == "openat" {
                     self.opened = Some(file.clone());
                 }
@@ -356,7 +403,9 @@ impl Supervisor {
             }
             "rt_sigprocmask" | "setitimer" | "signalfd4" => TIMER.into(),
             "close" | "flock" | "read" | "recvfrom" | "write" => {
-                // Whether an open succeeds isn't known until what it gives is used.
+                // The supervisor does not see the result of a call that the
+                // kernel makes. So the first use of an unknown descriptor shows
+                // that the last open succeeded.
                 let descriptor = data.args[0];
                 if let (false, Some(opened)) = (self.files.contains_key(&descriptor), &self.opened)
                 {
@@ -371,7 +420,8 @@ impl Supervisor {
 }
 
 impl Call<'_> {
-    /// Does a read or a write in the place of the process, of no more than so many bytes.
+    /// Makes the read or write for the process, with at most this many bytes.
+    /// Returns the number of transferred bytes.
     fn transfer(&self, most: usize) -> io::Result<i64> {
         let [descriptor, address, length, ..] = self.arguments;
         let mut buffer = vec![0; most.min(length as usize)];
@@ -387,35 +437,37 @@ impl Call<'_> {
                 memory.read_exact_at(&mut buffer, address)?;
                 file.write(&buffer)?
             }
-            name => panic!("{name} transfers nothing"),
+            name => panic!("AtMost is only for read and write, not for {name}"),
         };
         Ok(length as i64)
     }
 }
 
-/// The process that is supervised.
+/// A supervised process.
 struct Process {
     id: libc::pid_t,
-    /// pidfd_open(2)
+    /// A descriptor of pidfd_open(2).
     handle: OwnedFd,
+    /// The file `/proc/PID/mem`, opened at the first use.
     memory: OnceCell<File>,
 }
 
 impl Process {
     fn new(id: libc::pid_t) -> io::Result<Process> {
-        // SAFETY: it takes numbers.
-        let handle = descriptor(unsafe { libc::syscall(libc::SYS_pidfd_open, id, 0) })?;
+        // SAFETY: pidfd_open takes only numbers.
+        let handle = owned_fd(unsafe { libc::syscall(libc::SYS_pidfd_open, id, 0) })?;
         Ok(Process { id, handle, memory: OnceCell::new() })
     }
 
-    /// Has one of its descriptors as well.
+    /// Duplicates a descriptor of the process into this process.
     fn descriptor(&self, number: u64) -> io::Result<OwnedFd> {
         let (call, handle) = (libc::SYS_pidfd_getfd, self.handle.as_raw_fd());
-        // SAFETY: it takes numbers.
-        descriptor(unsafe { libc::syscall(call, handle, number as RawFd, 0) })
+        // SAFETY: pidfd_getfd takes only numbers.
+        owned_fd(unsafe { libc::syscall(call, handle, number as RawFd, 0) })
     }
 
-    /// What it has since exec. (Before, nothing asks for this.)
+    /// Returns the memory of the process. The first use must come after exec,
+    /// because exec replaces the memory.
     fn memory(&self) -> &File {
         self.memory.get_or_init(|| {
             let file = format!("/proc/{}/mem", self.id);
@@ -423,25 +475,29 @@ impl Process {
         })
     }
 
-    /// The C string at this address.
+    /// Reads the C string at this address.
     fn string(&self, address: u64) -> String {
         let mut string = [0; libc::PATH_MAX as usize];
-        // (Behind it there may be no memory.)
+        // The read is short if the memory ends soon after the string.
         let length = self.memory().read_at(&mut string, address).unwrap();
         CStr::from_bytes_until_nul(&string[..length]).unwrap().to_string_lossy().into_owned()
     }
 }
 
 fn kill(process: libc::pid_t) {
-    // SAFETY: it takes numbers.
+    // SAFETY: kill takes only numbers.
     unsafe { libc::kill(process, libc::SIGKILL) };
 }
 
-/// The descriptor that a system call has made, unless it has failed.
-fn descriptor(number: libc::c_long) -> io::Result<OwnedFd> {
+/// Takes the descriptor that a system call has returned.
+///
+/// # Errors
+/// Returns the errno of the call if the call has failed.
+fn owned_fd(number: libc::c_long) -> io::Result<OwnedFd> {
     if number < 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: it is new, and nothing else owns it.
+    // SAFETY: the system call has just opened the descriptor, so nothing else
+    // owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(number as RawFd) })
 }

@@ -413,7 +413,7 @@ fn a_run_that_is_killed_leaves_a_whole_file() {
     for last in 0.. {
         fs::write(&file, OLD).unwrap();
         let run = supervise(program_to(&file).arg(procfs.path()), |call| {
-            if call.place == last { Answer::Kill } else { Answer::GoOn }
+            if call.index == last { Answer::Kill } else { Answer::GoOn }
         });
         let contents = fs::read_to_string(&file).unwrap();
         assert!(contents == OLD || contents == new, "{contents}");

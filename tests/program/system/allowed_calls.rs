@@ -1,10 +1,10 @@
-//! The system calls that the manual page lists: a filter that lets nothing else through changes nothing, and one that
-//! lacks any of them ends the program.
+//! Tests that compare the system calls of the program with the list in the
+//! manual page. The program needs every call in the list, and no other call.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, Permissions};
 use std::io::{BufRead, BufReader};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
@@ -14,20 +14,28 @@ use tempfile::TempDir;
 
 use crate::harness::manual_page;
 use crate::harness::netlink;
-use crate::harness::seccomp::{NUMBER, end, filtered, load, unless};
-use crate::harness::supervisor::{self, Answer, NUMBERS, TIMER, can_supervise, supervise};
+use crate::harness::seccomp::{CALL_NUMBER, end, filtered, load, unless};
+use crate::harness::supervisor::{
+    Answer, CALL_NUMBERS, TIMER, can_supervise, start_up_calls, supervise,
+};
 use crate::harness::{
     in_namespace, in_parallel, is_dynamic, is_emulated, limit, lock, plain_program, program_file,
     skipped, without_privilege,
 };
 use crate::samples::socket_table::HEADER;
+use crate::system::{TRACKED_ROW, link_own_namespace};
 
-/// The arguments of a run, and the rows of the list that it needs.
+/// The arguments of a run, and the rows of the manual page's list that the run
+/// needs besides `everything`.
 type Mode = (&'static str, &'static [&'static str]);
 
-/// (procfs and tracked are directories like /proc, process is like that of a process, and in bare is nothing but the
-/// table. nowhere is missing, closed may not be read, and in broken no table is one. FILE is there, and so is a
-/// directory that is locked.)
+/// The tested runs. [`create_directory`] creates their files:
+///
+/// - `procfs` and `tracked` resemble `/proc`.
+/// - `process` resembles `/proc/PID`, and `bare` has only the table.
+/// - `nowhere` does not exist, `closed` is unreadable, and `broken` has
+///   malformed tables.
+/// - `FILE` exists, and the test holds a lock on the directory `locked`.
 const MODES: &[Mode] = &[
     ("--all", &["proc"]),
     ("procfs", &["proc"]),
@@ -62,69 +70,71 @@ const MODES: &[Mode] = &[
     ("--what", &[]),
 ];
 
-/// The calls that the manual page lists in these rows.
-fn list(rows: &[&str]) -> BTreeSet<&'static str> {
+/// Returns the calls that the manual page lists in these rows.
+fn calls_in_rows(rows: &[&str]) -> BTreeSet<&'static str> {
     let listed = manual_page::system_calls();
     let calls = rows.iter().flat_map(|row| {
         let found = listed.iter().find(|(name, _)| name == row);
-        &found.unwrap_or_else(|| panic!("{row:?} isn't in {listed:?}")).1
+        &found.unwrap_or_else(|| panic!("the manual page must list {row:?}: {listed:?}")).1
     });
     calls.copied().collect()
 }
 
-/// Those that a run needs for which these rows are.
-fn listed(rows: &[&str]) -> BTreeSet<&'static str> {
-    list(&[&["everything"], rows].concat())
+/// Returns the calls that the manual page lists for a mode with these rows.
+fn calls_of_mode(rows: &[&str]) -> BTreeSet<&'static str> {
+    calls_in_rows(&[&["everything"], rows].concat())
 }
 
-/// The numbers of a call, which has several names with other C libraries.
-fn numbers(call: &str) -> Vec<c_long> {
-    let known = NUMBERS.iter().filter(|&&(name, _)| name == call).map(|&(_, number)| number);
+/// Returns the numbers of a call and of its counterparts in other C libraries.
+fn call_numbers(call: &str) -> Vec<c_long> {
+    let known = CALL_NUMBERS.iter().filter(|&&(name, _)| name == call).map(|&(_, number)| number);
     let numbers: Vec<c_long> = known.collect();
-    assert!(!numbers.is_empty(), "{call} is none of the program's");
+    assert!(!numbers.is_empty(), "CALL_NUMBERS must have {call}");
     numbers
 }
 
-/// A filter that lets these through, and what starts the program. All else ends it.
-fn filter(calls: &BTreeSet<&str>) -> Vec<libc::sock_filter> {
-    let start = start();
-    let numbers = calls.iter().flat_map(|call| numbers(call)).chain(start.iter().copied());
+/// Returns a filter that allows these calls, and the calls that start the
+/// program. Any other call kills the program with SIGSYS.
+fn filter_allowing(calls: &BTreeSet<&str>) -> Vec<libc::sock_filter> {
+    let start = unlisted_start_up_calls();
+    let numbers = calls.iter().flat_map(|call| call_numbers(call)).chain(start.iter().copied());
     let allow = numbers.flat_map(|number| [unless(number as u32, 1), end(libc::SECCOMP_RET_ALLOW)]);
     let allow: Vec<_> = allow.collect();
-    [&[load(NUMBER)], &allow[..], &[end(libc::SECCOMP_RET_KILL_PROCESS)]].concat()
+    [&[load(CALL_NUMBER)], &allow[..], &[end(libc::SECCOMP_RET_KILL_PROCESS)]].concat()
 }
 
-/// The calls before the program's own code that the list doesn't have: execve, and of a program that is linked
-/// dynamically those of its loader.
-fn start() -> BTreeSet<c_long> {
-    let all = supervisor::start_up().as_ref().unwrap().iter().copied();
+/// Returns the numbers of the start-up calls that the list lacks: execve. For a
+/// dynamic program, returns all start-up calls, because the list lacks the
+/// calls of the loader.
+fn unlisted_start_up_calls() -> BTreeSet<c_long> {
+    let all = start_up_calls().as_ref().unwrap().iter().copied();
     if is_dynamic(&program_file()) {
         return all.collect();
     }
-    let listed: Vec<c_long> = list(&["everything"]).iter().flat_map(|call| numbers(call)).collect();
+    let listed: Vec<c_long> =
+        calls_in_rows(&["everything"]).iter().flat_map(|call| call_numbers(call)).collect();
     let start: BTreeSet<c_long> = all.filter(|number| !listed.contains(number)).collect();
-    assert!(start.iter().eq(&[libc::SYS_execve]), "{start:?}");
+    assert!(start.iter().eq(&[libc::SYS_execve]), "only execve may be unlisted: {start:?}");
     start
 }
 
-/// A directory for runs. What is locked in it is so as long as the file that is given is open.
-fn directory() -> (TempDir, File) {
+/// Creates the directory of a run. The returned file keeps the directory
+/// `locked` locked until the caller drops the file.
+fn create_directory() -> (TempDir, File) {
     let directory = tempfile::tempdir().unwrap();
-    let row =
-        "ipv4     2 udp      17 29 src=1 dst=2 sport=3 dport=4 src=2 dst=1 sport=4 dport=3 use=1\n";
     let fill = "sys/net/netfilter/nf_conntrack_";
     let files = [
         ("procfs/net/tcp", HEADER),
         ("procfs/net/udp", HEADER),
         ("closed/net/tcp", HEADER),
-        ("closed/net/nf_conntrack", row),
+        ("closed/net/nf_conntrack", TRACKED_ROW),
         ("broken/net/tcp", "\n\n"),
         ("broken/net/nf_conntrack", "\n"),
-        ("tracked/net/nf_conntrack", row),
+        ("tracked/net/nf_conntrack", TRACKED_ROW),
         (&format!("tracked/{fill}count"), "1\n"),
         (&format!("tracked/{fill}max"), "2\n"),
-        ("process/net/nf_conntrack", row),
-        ("bare/net/nf_conntrack", row),
+        ("process/net/nf_conntrack", TRACKED_ROW),
+        ("bare/net/nf_conntrack", TRACKED_ROW),
         ("locked/FILE", "old\n"),
         ("FILE", "old\n"),
     ];
@@ -133,9 +143,7 @@ fn directory() -> (TempDir, File) {
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         fs::write(file, contents).unwrap();
     }
-    fs::create_dir(directory.path().join("process/ns")).unwrap();
-    let namespace = fs::read_link("/proc/self/ns/net").unwrap();
-    symlink(namespace, directory.path().join("process/ns/net")).unwrap();
+    link_own_namespace(&directory.path().join("process"));
     for name in ["closed/net/tcp", "closed/net/nf_conntrack", "closed"] {
         let mode = if name == "closed" { 0o555 } else { 0 };
         fs::set_permissions(directory.path().join(name), Permissions::from_mode(mode)).unwrap();
@@ -145,7 +153,8 @@ fn directory() -> (TempDir, File) {
     (directory, locked)
 }
 
-/// The program in a directory for runs, which it leaves no core in.
+/// Returns the program with these arguments in the directory of a run. The
+/// program obeys the permissions of files, and dumps no core in the directory.
 fn program_in(directory: &TempDir, arguments: &str) -> Command {
     let mut program = plain_program();
     program.args(arguments.split(' ')).current_dir(directory);
@@ -154,12 +163,14 @@ fn program_in(directory: &TempDir, arguments: &str) -> Command {
     program
 }
 
-/// How a run ended, what it printed, and the files in its directory.
+/// The exit status of a run, its standard output and standard error, and the
+/// contents of the files in its directory.
 type Outcome = (ExitStatus, [String; 2], BTreeMap<String, String>);
 
-/// Runs the program, prepared by this. One that goes on for ever is ended behind its second report.
+/// Runs the program in a new directory. `prepare` changes the command before
+/// the run. A run with `-i` gets SIGTERM after its second report.
 fn run(arguments: &str, prepare: impl FnOnce(&mut Command) -> &mut Command) -> Outcome {
-    let (directory, _locked) = directory();
+    let (directory, _locked) = create_directory();
     let mut program = program_in(&directory, arguments);
     prepare(&mut program);
     program.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -170,7 +181,7 @@ fn run(arguments: &str, prepare: impl FnOnce(&mut Command) -> &mut Command) -> O
     while lines.read_line(&mut stdout).unwrap() > 0 {
         reports += usize::from(stdout.ends_with("\n}\n"));
         if reports == 2 {
-            // SAFETY: it takes numbers.
+            // SAFETY: kill takes only numbers.
             unsafe { libc::kill(child.id() as libc::pid_t, libc::SIGTERM) };
         }
     }
@@ -194,12 +205,13 @@ fn a_filter_of_the_listed_calls_changes_nothing() {
     in_parallel(MODES, |(arguments, rows)| {
         let expected = run(arguments, |program| program);
         assert_ne!(expected.0.signal(), Some(libc::SIGSYS));
-        let with_filter = run(arguments, |program| filtered(program, filter(&listed(rows))));
+        let with_filter =
+            run(arguments, |program| filtered(program, filter_allowing(&calls_of_mode(rows))));
         assert_eq!(with_filter, expected, "{arguments}");
     });
-    // By either source.
-    let auto = listed(&["proc", "netlink"]);
-    let (directory, _locked) = directory();
+    // Where netlink fails, auto makes the calls of both sources.
+    let auto = calls_of_mode(&["proc", "netlink"]);
+    let (directory, _locked) = create_directory();
     let calls = supervise(&mut program_in(&directory, "--source auto"), |call| match call.name {
         "socket" => Answer::Fail(libc::EPERM),
         _ => Answer::GoOn,
@@ -208,56 +220,59 @@ fn a_filter_of_the_listed_calls_changes_nothing() {
     assert!(calls.iter().all(|call| auto.contains(call.name)), "{calls:?}");
 }
 
-/// What other architectures have instead, as the manual page has it.
-const ELSEWHERE: &[(&str, &[&str])] = &[
+/// The calls that other architectures make instead of a call, as in the manual
+/// page.
+const COUNTERPARTS: &[(&str, &[&str])] = &[
     ("arch_prctl", &["set_thread_area", "set_tls"]),
     ("lstat", &["newfstatat", "fstatat64", "statx"]),
     ("poll", &["ppoll"]),
     ("renameat", &["renameat2"]),
 ];
 
-/// These, and what other architectures have instead.
-fn anywhere(calls: &BTreeSet<&'static str>) -> BTreeSet<&'static str> {
-    let others = ELSEWHERE.iter().filter(|(call, _)| calls.contains(call));
+/// Returns these calls and their counterparts on other architectures.
+fn with_counterparts(calls: &BTreeSet<&'static str>) -> BTreeSet<&'static str> {
+    let others = COUNTERPARTS.iter().filter(|(call, _)| calls.contains(call));
     others.flat_map(|(_, others)| others.iter()).chain(calls).copied().collect()
 }
 
 #[test]
-fn other_machines_have_the_listed_calls() {
+fn other_architectures_make_the_listed_calls() {
     let name = test_name!();
     if !is_emulated() {
-        return skipped(name, "the program is for this one");
+        return skipped(name, "the program is not for another architecture");
     }
     let log = tempfile::tempdir().unwrap();
     let mut seen = BTreeSet::new();
-    // (By auto it may be either source.)
+    // The source that auto chooses depends on the system.
     for (arguments, rows) in MODES.iter().filter(|(arguments, _)| !arguments.ends_with("auto")) {
         let log = log.path().join(arguments.replace('/', " "));
-        // (Variables of QEMU.)
+        // QEMU writes the calls to the file in its variable QEMU_LOG_FILENAME.
         run(arguments, |program| program.env("QEMU_STRACE", "1").env("QEMU_LOG_FILENAME", &log));
         let log = fs::read_to_string(log).unwrap();
-        // (Signals stand there, too.)
+        // The log also has a line for each signal.
         let lines = log.lines().filter(|line| !line.contains("--- SIG"));
         let calls = lines.map(|line| line.split([' ', '(']).nth(1).unwrap());
-        let listed = anywhere(&listed(rows));
+        let listed = with_counterparts(&calls_of_mode(rows));
         for call in calls {
             let call =
-                listed.get(call).unwrap_or_else(|| panic!("{arguments}: {call} isn't listed"));
+                listed.get(call).unwrap_or_else(|| panic!("{arguments}: {call} must be listed"));
             seen.insert(*call);
         }
     }
-    // All of them, by one name or the other. (QEMU refuses sockets of netlink's kind, so nothing is received.)
-    for call in listed(&["proc", "--conntrack", "collectd", "-o", "-i"]) {
-        // (Some have a register in its place, or QEMU doesn't tell of it.)
+    // The runs together made every call, by one of its names. QEMU refuses
+    // sockets of sock_diag, so the row `netlink` is missing here.
+    for call in calls_of_mode(&["proc", "--conntrack", "collectd", "-o", "-i"]) {
+        // Some architectures use a register instead of this call, or QEMU does
+        // not log the call.
         if call == "arch_prctl" {
             continue;
         }
-        assert!(!seen.is_disjoint(&anywhere(&[call].into())), "{call} wasn't called");
+        assert!(!seen.is_disjoint(&with_counterparts(&[call].into())), "a run must call {call}");
     }
 }
 
 #[test]
-fn the_services_of_systemd_have_the_listed_calls() {
+fn the_systemd_services_allow_the_listed_calls() {
     let services = [
         ("network-connections", &["proc", "netlink", "-o", "-i"][..]),
         ("network-conntrack", &["proc", "--conntrack", "-o", "-i"]),
@@ -267,7 +282,7 @@ fn the_services_of_systemd_have_the_listed_calls() {
         let service = fs::read_to_string(directory.join(name).with_extension("service")).unwrap();
         let lines = service.lines().filter_map(|line| line.strip_prefix("SystemCallFilter="));
         let calls: BTreeSet<&str> = lines.flat_map(|line| line.split(' ')).collect();
-        assert_eq!(calls, anywhere(&listed(rows)), "{name}");
+        assert_eq!(calls, with_counterparts(&calls_of_mode(rows)), "{name}");
     }
 }
 
@@ -280,35 +295,38 @@ fn each_listed_call_is_needed() {
     let cases: Vec<(&str, &str)> = manual_page::system_calls()
         .into_iter()
         .flat_map(|(row, calls)| calls.into_iter().map(move |call| (row, call)))
-        // (Of these a dynamic program's own code makes none: its loader does.)
+        // In a dynamic program, only the loader makes these two calls.
         .filter(|(_, call)| {
             !is_dynamic(&program_file()) || !["arch_prctl", "set_tid_address"].contains(call)
         })
         .collect();
     in_parallel(&cases, |&(row, call)| {
-        // (Not where another row has it, too.)
+        // In these modes, no other row allows the call.
         let mut modes = MODES.iter().filter(|(_, rows)| {
             let rows: Vec<&str> = [&["everything"], *rows].concat();
             let others: Vec<&str> = rows.iter().copied().filter(|&other| other != row).collect();
-            rows.contains(&row) && !list(&others).contains(call)
+            rows.contains(&row) && !calls_in_rows(&others).contains(call)
         });
-        assert!(modes.any(|mode| is_needed(mode, call)), "{call} isn't needed for {row}");
+        assert!(modes.any(|mode| is_needed(mode, call)), "a mode of {row} must need {call}");
     });
 }
 
-/// Whether a run doesn't get by without this call.
+/// Returns whether a run needs this call.
 fn is_needed((arguments, rows): &Mode, call: &str) -> bool {
-    let mut calls = listed(rows);
+    let mut calls = calls_of_mode(rows);
     calls.remove(call);
-    if numbers(call).iter().any(|number| start().contains(number)) {
-        // A filter can't tell whose call it is.
-        let (directory, _locked) = directory();
+    let start = unlisted_start_up_calls();
+    if call_numbers(call).iter().any(|number| start.contains(number)) {
+        // The loader makes this call too, so the filter has to allow the call.
+        // The supervisor sees only the calls of the program's own code.
+        let (directory, _locked) = create_directory();
         let run = supervise(&mut program_in(&directory, arguments), |made| match &made.file[..] {
-            // It would go on for ever.
+            // Otherwise the run would never end.
             TIMER if made.name == "read" => Answer::Kill,
             _ => Answer::GoOn,
         });
         return run.calls.iter().any(|made| made.name == call);
     }
-    run(arguments, |program| filtered(program, filter(&calls))).0.signal() == Some(libc::SIGSYS)
+    run(arguments, |program| filtered(program, filter_allowing(&calls))).0.signal()
+        == Some(libc::SIGSYS)
 }

@@ -1,9 +1,9 @@
-//! Each system call of a run fails in turn, with each errno that it may fail with: what the program does then.
+//! Tests in which each system call of a run fails in turn, with every errno
+//! with which the call may fail. A table has the expected effects.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
-use std::os::unix::fs::symlink;
 use std::process::{Command, Output};
 use std::sync::Mutex;
 use std::thread;
@@ -12,90 +12,96 @@ use libc::*;
 use tempfile::TempDir;
 
 use crate::harness::netlink;
-use crate::harness::supervisor::{Answer, Answered, Call, Run, TIMER, can_supervise, supervise};
+use crate::harness::supervisor::{
+    Answer, AnsweredCall, Call, Run, TIMER, can_supervise, supervise,
+};
 use crate::harness::{self, in_namespace, in_parallel, plain_program};
+use crate::system::{TRACKED_ROW, link_own_namespace};
 
-/// What the failure of a call does to a run.
+/// The effect that the failure of a call has on a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Then {
-    /// It ends the run, with a message that names the file and the errno in words.
+enum Effect {
+    /// The run ends with a message that names the file and describes the errno.
     Ends,
-    /// It ends the run, with a message that says this of the file.
-    Says(&'static str),
-    /// It ends the run without a word.
+    /// The run ends with a message that names the file and has these words.
+    EndsWith(&'static str),
+    /// The run ends without a message.
     EndsQuietly,
-    /// Nothing: the output is the same.
+    /// The output is the same as without the failure.
     GoesOn,
-    /// The counts are the same as if the file weren't there.
-    Lacks,
-    /// It isn't known how full the table is: which ends the run if it is asked for.
+    /// The counts are the same as if the file did not exist.
+    TableMissing,
+    /// The program cannot read the fill of the table. The run ends only if the
+    /// arguments ask for the fill.
     FillUnknown,
-    /// It ends the run, or with `--source auto` the counts are from procfs.
+    /// The run ends, or with `--source auto` the counts are from procfs.
     NoNetlink,
-    /// The same with this message, as it is for a kernel without.
+    /// The same as `NoNetlink`, but the message has these words.
     NoNetlinkAs(&'static str),
-    /// The message is lost. The exit status stays.
+    /// The message is lost, and the exit status is the same.
     NoMessage,
-    /// The temporary file stays: the one that was to be renamed, or one that a run has left that was killed. Then the
-    /// next open fails.
-    Stays,
+    /// The temporary file stays. If a killed run has left this file, the next
+    /// open fails.
+    FileStays,
 }
 
-use Then::*;
+use Effect::*;
 
-/// Any errno that isn't in a row before.
+/// Matches any errno.
 const ANY: &[c_int] = &[];
 
-/// A call, the ends of the names of the files that it is about, the errnos, what its failure does, and why. Of the
-/// rows that match, the first is meant.
-type Row = (&'static str, &'static [&'static str], &'static [c_int], Then, &'static str);
+/// A row of the table: a call, the ends of the names of its files, the errnos,
+/// the effect of the failure, and the reason. The first row that matches a
+/// failure applies.
+type Row = (&'static str, &'static [&'static str], &'static [c_int], Effect, &'static str);
 
 #[rustfmt::skip]
 const TABLE: &[Row] = &[
-    // The tables.
-    ("openat", &["/net/tcp6", "/net/udp6"], &[ENOENT], Lacks, "IPv6 is off"),
-    ("openat", PROCFS, ANY, Ends, "a table that can't be read isn't an empty one"),
-    ("read", PROCFS, ANY, Ends, "nor is half of it all"),
-    ("close", PROCFS, ANY, GoesOn, "all of it has been read"),
-    // That of tracked connections, and how full it is.
-    ("openat", TRACKED, &[EACCES], Says("Permission denied (only root may read it)"), "a hint"),
-    ("openat", TRACKED, ANY, Ends, "as above"),
-    ("read", TRACKED, ANY, Ends, "as above"),
-    ("close", TRACKED, ANY, GoesOn, "as above"),
-    ("openat", &["process/sys/net/netfilter/nf_conntrack_count"], ANY, GoesOn, "/proc has it"),
-    ("readlinkat", &["/ns/net"], ANY, FillUnknown, "that of /proc may be another"),
-    ("openat", FILL, ANY, FillUnknown, "the connections are counted without"),
-    ("read", FILL, ANY, FillUnknown, "as above"),
-    ("close", FILL, ANY, GoesOn, "all of it has been read"),
-    // The same sockets by netlink.
+    // The socket tables.
+    ("openat", &["/net/tcp6", "/net/udp6"], &[ENOENT], TableMissing, "IPv6 is off"),
+    ("openat", PROCFS, ANY, Ends, "an unreadable table is not an empty table"),
+    ("read", PROCFS, ANY, Ends, "a part of a table is not the whole table"),
+    ("close", PROCFS, ANY, GoesOn, "the program has read the whole table"),
+    // The table of tracked connections, and its fill.
+    ("openat", TRACKED, &[EACCES], EndsWith("Permission denied (only root may read it)"), "the message has a hint"),
+    ("openat", TRACKED, ANY, Ends, "an unreadable table is not an empty table"),
+    ("read", TRACKED, ANY, Ends, "a part of a table is not the whole table"),
+    ("close", TRACKED, ANY, GoesOn, "the program has read the whole table"),
+    ("openat", &["process/sys/net/netfilter/nf_conntrack_count"], ANY, GoesOn, "the program reads /proc instead"),
+    ("readlinkat", &["/ns/net"], ANY, FillUnknown, "/proc may show another network namespace"),
+    ("openat", FILL, ANY, FillUnknown, "the program counts connections without the fill"),
+    ("read", FILL, ANY, FillUnknown, "the program counts connections without the fill"),
+    ("close", FILL, ANY, GoesOn, "the program has read the number"),
+    // The dumps of sock_diag. The report for collectd calls uname as well.
     ("uname", &[""], ANY, NoNetlinkAs("Protocol not supported"), "the kernel may be too old; the host has no name"),
-    ("socket", DIAG, ANY, NoNetlink, "the kernel has none, or forbids it"),
-    ("write", DIAG, ANY, NoNetlink, "it isn't asked"),
-    ("recvfrom", DIAG, ANY, NoNetlink, "some sockets aren't told"),
-    ("close", DIAG, ANY, GoesOn, "all of them are"),
-    // The output.
-    ("write", &["standard output", ".tmp"], &[EPIPE], EndsQuietly, "the reader has gone, as by SIGPIPE"),
-    ("write", &["standard output"], ANY, Ends, "nobody has it"),
-    ("write", &["standard error"], ANY, NoMessage, "nobody has it"),
-    // A file in its place.
-    ("lstat", FILES, &[ENOENT], GoesOn, "there is none yet"),
-    ("lstat", FILES, ANY, Ends, "it may be something else than a file"),
-    ("openat", &["/"], ANY, GoesOn, "a directory that can't be read can't be locked"),
-    ("flock", &["/"], &[EAGAIN], GoesOn, "another run has it: a second is waited, and no longer"),
-    ("flock", &["/"], ANY, GoesOn, "a file system without locks"),
-    ("poll", &[""], ANY, GoesOn, "then less is waited"),
-    ("close", &["/"], ANY, GoesOn, "it was only for the lock"),
-    ("unlinkat", TEMPORARY, ANY, Stays, "most often there is none"),
-    ("openat", TEMPORARY, ANY, Ends, "nothing is written"),
-    ("write", TEMPORARY, ANY, Ends, "it isn't complete"),
-    ("close", TEMPORARY, ANY, Ends, "what was written may not have arrived"),
-    ("renameat", TEMPORARY, ANY, Ends, "the old contents stay"),
-    // One report after the other. (But by a sandbox that forbids them, none of these can fail.)
-    ("rt_sigaction", &[""], ANY, GoesOn, "the signal may be ignored"),
+    ("socket", DIAG, ANY, NoNetlink, "the kernel lacks or forbids sock_diag"),
+    ("write", DIAG, ANY, NoNetlink, "the kernel has not received the request"),
+    ("recvfrom", DIAG, ANY, NoNetlink, "the program lacks some sockets"),
+    ("close", DIAG, ANY, GoesOn, "the program has received all sockets"),
+    // Standard output and standard error.
+    ("write", &["standard output", ".tmp"], &[EPIPE], EndsQuietly, "nobody reads the output, as after SIGPIPE"),
+    ("write", &["standard output"], ANY, Ends, "nobody has received the report"),
+    ("write", &["standard error"], ANY, NoMessage, "nobody has received the message"),
+    // The file of `--output`.
+    ("lstat", FILES, &[ENOENT], GoesOn, "the file does not exist yet"),
+    ("lstat", FILES, ANY, Ends, "the file may not be a regular file"),
+    ("openat", &["/"], ANY, GoesOn, "the program cannot lock an unreadable directory"),
+    ("flock", &["/"], &[EAGAIN], GoesOn, "another run holds the lock, and this run waits at most a second"),
+    ("flock", &["/"], ANY, GoesOn, "the file system may have no locks"),
+    ("poll", &[""], ANY, GoesOn, "the run waits for a shorter time"),
+    ("close", &["/"], ANY, GoesOn, "the program has opened the directory only for the lock"),
+    ("unlinkat", TEMPORARY, ANY, FileStays, "the temporary file usually does not exist"),
+    ("openat", TEMPORARY, ANY, Ends, "the program cannot write the report"),
+    ("write", TEMPORARY, ANY, Ends, "the report is incomplete"),
+    ("close", TEMPORARY, ANY, Ends, "the file may lack some of the written bytes"),
+    ("renameat", TEMPORARY, ANY, Ends, "the file still has the old contents"),
+    // The timer of `--interval`. In practice, these calls fail only in a
+    // sandbox that forbids them.
+    ("rt_sigaction", &[""], ANY, GoesOn, "the signal may stay ignored"),
     ("rt_sigprocmask", &[TIMER], ANY, Ends, "the tick would end the program"),
-    ("signalfd4", &[TIMER], ANY, Ends, "nothing can be waited for"),
-    ("setitimer", &[TIMER], ANY, Ends, "it would be waited for ever"),
-    ("read", &[TIMER], ANY, Ends, "nothing can be waited for"),
+    ("signalfd4", &[TIMER], ANY, Ends, "the run cannot wait for the tick"),
+    ("setitimer", &[TIMER], ANY, Ends, "the run would wait for ever"),
+    ("read", &[TIMER], ANY, Ends, "the run cannot wait for the tick"),
     ("close", &[TIMER], ANY, GoesOn, "the run is over"),
 ];
 
@@ -106,10 +112,12 @@ const DIAG: &[&str] = &["sock_diag"];
 const FILES: &[&str] = &["FILE", "NEW", "STALE"];
 const TEMPORARY: &[&str] = &[".tmp"];
 
-/// What a call of this name may fail with, besides EINTR: what its manual page has, of the errnos under ERRORS those
-/// that arguments of this kind can lead to, and what the kernel has of its own for procfs and netlink.
+/// Returns the errnos with which a call may fail, besides EINTR. The errnos are
+/// from the section ERRORS of the manual page, without the errnos that the
+/// program's arguments cannot cause, and from the kernel's code for procfs and
+/// netlink.
 #[rustfmt::skip]
-fn errnos(call: &str) -> &'static [c_int] {
+fn possible_errnos(call: &str) -> &'static [c_int] {
     match call {
         "openat" => &[
             EACCES, EBUSY, EDQUOT, EEXIST, EFBIG, EINVAL, EIO, EISDIR, ELOOP, EMFILE, ENAMETOOLONG, ENFILE, ENODEV,
@@ -135,17 +143,18 @@ fn errnos(call: &str) -> &'static [c_int] {
         "socket" => &[EACCES, EAFNOSUPPORT, EINVAL, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM, EPROTONOSUPPORT],
         "recvfrom" => &[EAGAIN, EBADF, ECONNREFUSED, EINVAL, ENOBUFS, ENOMEM, ENOTCONN, ENOTSOCK],
         "uname" => &[EFAULT],
-        // Where no sandbox forbids them, these fail for wrong arguments alone.
+        // Without a sandbox, these calls fail only for invalid arguments.
         "rt_sigaction" | "rt_sigprocmask" | "setitimer" => &[EINVAL],
         "signalfd4" => &[EINVAL, EMFILE, ENFILE, ENODEV, ENOMEM],
         "exit_group" | "getpid" | "umask" => &[],
-        _ => panic!("it isn't in the table: {call}"),
+        _ => panic!("this function must know the errnos of {call}"),
     }
 }
 
-/// The reasons that a message has in words. Another is told by its number.
+/// The errnos that a message describes in words. For any other errno, the
+/// message has the number.
 #[rustfmt::skip]
-const WORDS: &[(c_int, &str)] = &[
+const ERRNO_WORDS: &[(c_int, &str)] = &[
     (EACCES, "Permission denied"),
     (EAGAIN, "Resource temporarily unavailable"),
     (EBADF, "Bad file descriptor"),
@@ -173,14 +182,20 @@ const WORDS: &[(c_int, &str)] = &[
     (ESRCH, "No such process"),
 ];
 
-fn words(errno: c_int) -> String {
-    let words = WORDS.iter().find(|&&(number, _)| number == errno);
+/// Returns the words with which a message describes an errno.
+fn describe_errno(errno: c_int) -> String {
+    let words = ERRNO_WORDS.iter().find(|&&(number, _)| number == errno);
     words.map_or_else(|| format!("Unknown error {errno}"), |(_, words)| words.to_string())
 }
 
-/// The arguments of the runs. (procfs and tracked are directories like /proc, and process is like that of a process
-/// in this network namespace. In the directory of a run FILE and STALE are there, NEW and nowhere are not, and
-/// STALE.tmp is what a run has left that was killed. The interval passes at once.)
+/// The arguments of the tested runs. [`Fixture`] has their files:
+///
+/// - `procfs` and `tracked` resemble `/proc`.
+/// - `process` resembles `/proc/PID` of a process in this network namespace.
+/// - In the directory of a run, `FILE` and `STALE` exist, and `NEW` and
+///   `nowhere` do not exist. `STALE.tmp` is the temporary file of a killed run.
+///
+/// Every interval passes at once.
 const MODES: &[&str] = &[
     "--all ../procfs",
     "--all --source proc -- ../procfs/",
@@ -216,74 +231,76 @@ const MODES: &[&str] = &[
 
 const OLD: &str = "the old contents\n";
 
-/// A directory with those that the runs are about.
-struct Place {
+/// The files that the runs read, and the reports that the runs must print.
+struct Fixture {
     root: TempDir,
-    /// What one report is, by the arguments and what they lack.
-    reports: Mutex<BTreeMap<(&'static str, Without), Output>>,
+    /// The output of a run without failures that prints one report, by the
+    /// arguments and the omissions.
+    reports: Mutex<BTreeMap<(&'static str, Omissions), Output>>,
 }
 
-/// What a report is without: tables (`tcp6`, `udp6`), how full the table is (`fill`), or the host's name (`host`).
-type Without = BTreeSet<&'static str>;
+/// The parts that a report lacks: a table (`tcp6`, `udp6`), the fill of the
+/// table (`fill`), or the host's name (`host`).
+type Omissions = BTreeSet<&'static str>;
 
-impl Place {
-    /// With sockets of this network namespace, which are in copies of its tables, too.
-    fn new() -> Place {
+impl Fixture {
+    /// Creates the files. `procfs` has copies of the socket tables of this
+    /// network namespace, and its variants lack one or two of the tables.
+    fn new() -> Fixture {
         let root = tempfile::tempdir().unwrap();
         let put = |file: String, contents: &str| {
             let file = root.path().join(file);
             fs::create_dir_all(file.parent().unwrap()).unwrap();
             fs::write(file, contents).unwrap();
         };
-        for lacks in ["", "-tcp6", "-udp6", "-tcp6-udp6"] {
+        for suffix in ["", "-tcp6", "-udp6", "-tcp6-udp6"] {
             for table in harness::TABLES {
-                if lacks.split('-').any(|lacked| lacked == table) {
+                if suffix.split('-').any(|omitted| omitted == table) {
                     continue;
                 }
                 let rows = fs::read_to_string(format!("/proc/net/{table}")).unwrap();
-                put(format!("procfs{lacks}/net/{table}"), &rows);
+                put(format!("procfs{suffix}/net/{table}"), &rows);
             }
         }
-        let row = "ipv4     2 udp      17 29 src=1 dst=2 sport=3 dport=4 src=2 dst=1 sport=4 dport=3 use=1\n";
         for directory in ["tracked", "tracked-fill", "process", "process-fill"] {
-            put(format!("{directory}/net/nf_conntrack"), &row.repeat(3));
+            put(format!("{directory}/net/nf_conntrack"), &TRACKED_ROW.repeat(3));
         }
         put("tracked/sys/net/netfilter/nf_conntrack_count".into(), "3\n");
         put("tracked/sys/net/netfilter/nf_conntrack_max".into(), "200\n");
-        fs::create_dir(root.path().join("process/ns")).unwrap();
-        let namespace = fs::read_link("/proc/self/ns/net").unwrap();
-        symlink(namespace, root.path().join("process/ns/net")).unwrap();
-        Place { root, reports: Mutex::default() }
+        link_own_namespace(&root.path().join("process"));
+        Fixture { root, reports: Mutex::default() }
     }
 
-    /// What a plain run prints once to standard output that lacks these.
-    fn report(&self, mode: &'static str, lacks: &Without) -> Output {
+    /// Returns the output of a run that prints one report with these omissions
+    /// to standard output.
+    fn report(&self, mode: &'static str, omissions: &Omissions) -> Output {
         let mut reports = self.reports.lock().unwrap();
-        let report = reports.entry((mode, lacks.clone())).or_insert_with(|| {
-            let mut lacks = lacks.clone();
-            let lacks_host = lacks.remove("host");
+        let report = reports.entry((mode, omissions.clone())).or_insert_with(|| {
+            let mut omissions = omissions.clone();
+            let omits_host = omissions.remove("host");
             let mut arguments: Vec<&str> = mode.split(' ').collect();
             for option in ["-i", "-o", "--source"] {
-                if let Some(place) = arguments.iter().position(|&word| word == option) {
-                    arguments.drain(place..place + 2);
+                if let Some(index) = arguments.iter().position(|&word| word == option) {
+                    arguments.drain(index..index + 2);
                 }
             }
-            let lacks: String = lacks.iter().map(|it| format!("-{it}")).collect();
+            let suffix: String = omissions.iter().map(|part| format!("-{part}")).collect();
             let mut program = plain_program();
             program.current_dir(self.root.path().join("procfs"));
-            if lacks.is_empty() {
+            if suffix.is_empty() {
                 program.args(arguments);
             } else {
-                // (The sockets of /proc are in procfs, too.)
+                // `procfs` has the same sockets as `/proc`.
                 let (options, directories): (Vec<&str>, Vec<&str>) = arguments
                     .into_iter()
                     .partition(|word| !word.contains("../") && !word.starts_with('/'));
-                let directory = directories.into_iter().find(|it| it.starts_with("../"));
+                let directory =
+                    directories.into_iter().find(|directory| directory.starts_with("../"));
                 let directory = directory.unwrap_or("../procfs").trim_end_matches('/');
-                program.args(options).arg(format!("{directory}{lacks}"));
+                program.args(options).arg(format!("{directory}{suffix}"));
             }
             let mut output = program.output().unwrap();
-            if lacks_host {
+            if omits_host {
                 let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
                 let text = String::from_utf8(output.stdout).unwrap();
                 output.stdout = text.replace(&format!("\"{}/", host.trim_end()), "\"/").into();
@@ -294,24 +311,25 @@ impl Place {
     }
 }
 
-/// What is left of a run.
+/// The result of a run.
 #[derive(Debug, PartialEq, Eq)]
 struct Outcome {
     status: Option<c_int>,
     stdout: String,
     stderr: String,
-    /// In its directory.
+    /// The contents of the files in the directory of the run.
     files: BTreeMap<String, String>,
 }
 
-/// Runs the program in a directory of its own, with a tick whenever it waits for one, and a signal that ends it
-/// the second time.
+/// Runs the program in a new directory. The first wait for a tick returns at
+/// once, and the second wait returns SIGTERM, which ends the run. Every wait
+/// for a lock returns at once.
 fn run(
-    place: &Place,
+    fixture: &Fixture,
     mode: &str,
     mut answer: impl FnMut(&Call) -> Answer + Send,
-) -> (Outcome, Vec<Answered>) {
-    let directory = tempfile::tempdir_in(&place.root).unwrap();
+) -> (Outcome, Vec<AnsweredCall>) {
+    let directory = tempfile::tempdir_in(&fixture.root).unwrap();
     for name in ["FILE", "STALE", "STALE.tmp"] {
         fs::write(directory.path().join(name), OLD).unwrap();
     }
@@ -320,12 +338,12 @@ fn run(
     let mut signals = [SIGALRM, SIGTERM].into_iter();
     let Run { output, calls } = supervise(&mut program, |call| match (answer(call), call.name) {
         (Answer::GoOn, "read") if call.file == TIMER => {
-            // struct signalfd_siginfo begins with the number.
+            // The first field of `struct signalfd_siginfo` is the number.
             let mut information = [0; size_of::<signalfd_siginfo>()];
             information[..4].copy_from_slice(&signals.next().unwrap().to_ne_bytes());
             Answer::Put(1, information.to_vec(), information.len() as i64)
         }
-        (Answer::GoOn, "poll") => Answer::Give(0),
+        (Answer::GoOn, "poll") => Answer::Return(0),
         (answer, _) => answer,
     });
     let files = fs::read_dir(&directory).unwrap().map(|file| {
@@ -342,37 +360,40 @@ fn run(
     (outcome, calls)
 }
 
-/// What must be left of a run with these calls, by the table.
-fn expected(place: &Place, mode: &'static str, calls: &[Answered]) -> Outcome {
+/// Returns the outcome that a run with these answered calls must have according
+/// to the table.
+fn expected_outcome(fixture: &Fixture, mode: &'static str, calls: &[AnsweredCall]) -> Outcome {
     let is_check = mode.split(' ').any(|word| ["-w", "-c"].contains(&word));
     let by_netlink = mode.contains("--source netlink");
     let mut files: BTreeMap<String, String> =
         ["FILE", "STALE", "STALE.tmp"].map(|name| (name.into(), OLD.into())).into();
     let (mut stdout, mut stderr) = (String::new(), String::new());
-    // What there is to be written: a report, and once the run is over, a message.
-    let mut lacks = Without::new();
+    // The parts that the next report lacks.
+    let mut omissions = Omissions::new();
+    // The message that a failed run has not printed yet.
     let mut message: Option<String> = None;
-    let mut made = None;
+    // The temporary file that a failed run removes.
+    let mut temporary = None;
     let mut reports = 0;
+    // The exit status of a failed run.
     let mut status = None;
-    let report = |lacks: &Without| place.report(mode, lacks);
-    let text = |lacks: &Without| String::from_utf8(report(lacks).stdout).unwrap();
+    let report = |omissions: &Omissions| fixture.report(mode, omissions);
+    let text = |omissions: &Omissions| String::from_utf8(report(omissions).stdout).unwrap();
     for call in calls {
         if call.errno == Some(EINTR) {
             continue;
         }
         let name = call.file.rsplit('/').next().unwrap().to_string();
         let errno = call.errno.or_else(|| match call.name {
-            // What fails by itself.
+            // These calls fail, although the supervisor lets them go on.
             "openat" if call.file.starts_with("nowhere/") => Some(ENOENT),
             "openat" if files.contains_key(&name) => Some(EEXIST),
             _ => None,
         });
         let Some(errno) = errno else {
-            // What is done.
             match (call.name, &call.file[..]) {
                 ("write", "standard output") if status.is_none() => {
-                    stdout += &text(&lacks);
+                    stdout += &text(&omissions);
                     reports += 1;
                 }
                 ("write", "standard output") => stdout += &message.take().unwrap_or_default(),
@@ -381,7 +402,7 @@ fn expected(place: &Place, mode: &'static str, calls: &[Answered]) -> Outcome {
                     files.insert(name, String::new());
                 }
                 ("write", _) if name.ends_with(".tmp") => {
-                    files.insert(name, text(&lacks));
+                    files.insert(name, text(&omissions));
                 }
                 ("unlinkat", _) => drop(files.remove(&name)),
                 ("renameat", _) => {
@@ -389,21 +410,22 @@ fn expected(place: &Place, mode: &'static str, calls: &[Answered]) -> Outcome {
                     files.insert(name.replace(".tmp", ""), contents);
                     reports += 1;
                 }
-                ("read", TIMER) => lacks.retain(|&it| it == "host"),
+                // The program reads the host's name only once.
+                ("read", TIMER) => omissions.retain(|&part| part == "host"),
                 _ => {}
             }
             continue;
         };
         if status.is_some() {
-            // The run is over, and cleans up.
+            // The failed run prints its message and removes its temporary file.
             if call.file.starts_with("standard ") {
                 message = None;
             } else if call.name == "unlinkat" {
-                files.extend(made.take());
+                files.extend(temporary.take());
             }
             continue;
         }
-        let mut ends = |what: Option<&str>| {
+        let mut end_run = |reason: Option<&str>| {
             status = Some(if is_check { 3 } else { 1 });
             let prefix =
                 if is_check { "NETWORK-CONNECTIONS UNKNOWN - " } else { "network-connections: " };
@@ -412,155 +434,165 @@ fn expected(place: &Place, mode: &'static str, calls: &[Answered]) -> Outcome {
             } else {
                 &call.file
             };
-            message = what.map(|what| format!("{prefix}{file}: {what}\n"));
+            message = reason.map(|reason| format!("{prefix}{file}: {reason}\n"));
         };
-        match then(call, errno) {
-            Ends => ends(Some(&words(errno))),
-            Says(what) => ends(Some(what)),
-            EndsQuietly => ends(None),
-            GoesOn | NoMessage | Stays => {}
-            Lacks => drop(lacks.insert(if name == "tcp6" { "tcp6" } else { "udp6" })),
-            FillUnknown if mode.contains("table.") => ends(Some(&words(errno))),
-            FillUnknown => drop(lacks.insert("fill")),
-            NoNetlink if by_netlink => ends(Some(&words(errno))),
-            NoNetlinkAs(what) if by_netlink => ends(Some(what)),
-            NoNetlinkAs(_) if mode.contains("collectd") => drop(lacks.insert("host")),
+        match find_effect(call, errno) {
+            Ends => end_run(Some(&describe_errno(errno))),
+            EndsWith(reason) => end_run(Some(reason)),
+            EndsQuietly => end_run(None),
+            GoesOn | NoMessage | FileStays => {}
+            TableMissing => drop(omissions.insert(if name == "tcp6" { "tcp6" } else { "udp6" })),
+            FillUnknown if mode.contains("table.") => end_run(Some(&describe_errno(errno))),
+            FillUnknown => drop(omissions.insert("fill")),
+            NoNetlink if by_netlink => end_run(Some(&describe_errno(errno))),
+            NoNetlinkAs(reason) if by_netlink => end_run(Some(reason)),
+            NoNetlinkAs(_) if mode.contains("collectd") => drop(omissions.insert("host")),
             NoNetlink | NoNetlinkAs(_) => {}
         }
-        // What was made is removed.
+        // The run removes the temporary file that it has created.
         if status.is_some() && call.name != "openat" && name.ends_with(".tmp") {
-            made = files.remove_entry(&name);
+            temporary = files.remove_entry(&name);
         }
     }
-    assert_eq!(message, None, "it isn't told");
+    assert_eq!(message, None, "the run must print the message of its failure");
     let all = if mode.contains("-i ") { 2 } else { 1 };
-    assert!(status.is_some() || reports == all, "{reports} reports, and no failure");
+    assert!(
+        status.is_some() || reports == all,
+        "{reports} reports, but a run without failures has {all}"
+    );
     let status = status.or(match mode.contains("-i ") {
         true => Some(128 + SIGTERM),
-        false => report(&lacks).status.code(),
+        false => report(&omissions).status.code(),
     });
     Outcome { status, stdout, stderr, files }
 }
 
-/// What the table has for this failure.
-fn then(call: &Answered, errno: c_int) -> Then {
+/// Returns the effect of a failure according to the table.
+fn find_effect(call: &AnsweredCall, errno: c_int) -> Effect {
     let mut rows = TABLE.iter().filter(|(name, files, errnos, ..)| {
         *name == call.name
             && files.iter().any(|file| call.file.ends_with(file))
             && (errnos.is_empty() || errnos.contains(&errno))
     });
     let row = rows.next();
-    row.unwrap_or_else(|| panic!("{} of {:?} isn't in the table", call.name, call.file)).3
+    row.unwrap_or_else(|| panic!("the table must have {} of {:?}", call.name, call.file)).3
 }
 
-/// Which calls fail: one, or from it on all of the same kind, or all.
+/// The calls that fail.
 #[derive(Clone, Copy, Debug)]
-enum Which {
+enum Scope {
+    /// Only the first failing call.
     One,
-    Kind(&'static str),
+    /// The first failing call, and all later calls of this name.
+    Name(&'static str),
+    /// The first failing call, and all later calls that can fail.
     All,
 }
 
-/// A failure in a run with these arguments: the place of its first call, and the errno.
-type Failure = (&'static str, usize, c_int, Which);
+/// A failure: the arguments of the run, the index of the first failing call,
+/// the errno, and the scope.
+type Failure = (&'static str, usize, c_int, Scope);
 
-/// Whether a failure with this errno isn't the same to the program as with most others.
-fn is_different(call: &str, errno: c_int) -> bool {
+/// Returns whether this errno may have another effect than most errnos of the
+/// call.
+fn is_special(call: &str, errno: c_int) -> bool {
     let mut rows = TABLE.iter().filter(|(name, ..)| *name == call);
     [EINTR, EIO].contains(&errno) || rows.any(|(_, _, errnos, ..)| errnos.contains(&errno))
 }
 
-/// What may go wrong in a run with these calls. An errno that is the same to the program as others is tried once for
-/// each call of each file.
-fn failures(
+/// Returns the failures to try in a run with these calls. An errno that is not
+/// special is tried only once for each call of each file.
+fn list_failures(
     mode: &'static str,
-    calls: &[Answered],
+    calls: &[AnsweredCall],
     tried: &mut BTreeSet<(&str, String, c_int)>,
 ) -> Vec<Failure> {
     let mut failures = Vec::new();
-    for (place, call) in calls.iter().enumerate() {
+    for (index, call) in calls.iter().enumerate() {
         let (call_name, file_name) = (call.name, call.file.rsplit('/').next().unwrap());
         if call_name == "exit_group" {
             continue;
         }
-        let is_first = !calls[..place].contains(call);
-        for &errno in errnos(call_name).iter().chain(&[EINTR]) {
+        let is_first = !calls[..index].contains(call);
+        for &errno in possible_errnos(call_name).iter().chain(&[EINTR]) {
             let is_new = tried.insert((call_name, file_name.into(), errno));
-            if is_new || is_different(call_name, errno) {
-                failures.push((mode, place, errno, Which::One));
+            if is_new || is_special(call_name, errno) {
+                failures.push((mode, index, errno, Scope::One));
             }
-            if is_first && is_different(call_name, errno) {
-                failures.push((mode, place, errno, Which::Kind(call_name)));
+            if is_first && is_special(call_name, errno) {
+                failures.push((mode, index, errno, Scope::Name(call_name)));
             }
         }
-        if !errnos(call_name).is_empty() {
-            failures.push((mode, place, EIO, Which::All));
+        if !possible_errnos(call_name).is_empty() {
+            failures.push((mode, index, EIO, Scope::All));
         }
     }
     failures
 }
 
-/// How often in a row a call that persists is interrupted.
+/// The highest number of calls that a failure with EINTR interrupts.
 const INTERRUPTIONS: usize = 30;
 
-/// Has that go wrong, and sees what is left.
-fn check(place: &Place, (mode, first, errno, which): Failure) {
+/// Runs the program with a failure, and asserts that the outcome is the outcome
+/// in the table.
+fn check_failure(fixture: &Fixture, (mode, first, errno, scope): Failure) {
     let mut failed = 0;
-    let (outcome, calls) = run(place, mode, |call| {
-        let fails = call.place >= first
-            && match which {
-                Which::One => call.place == first,
-                Which::Kind(name) => call.name == name,
-                Which::All => !errnos(call.name).is_empty(),
+    let (outcome, calls) = run(fixture, mode, |call| {
+        let fails = call.index >= first
+            && match scope {
+                Scope::One => call.index == first,
+                Scope::Name(name) => call.name == name,
+                Scope::All => !possible_errnos(call.name).is_empty(),
             }
             && (errno != EINTR || failed < INTERRUPTIONS);
         failed += usize::from(fails);
         if fails { Answer::Fail(errno) } else { Answer::GoOn }
     });
-    let what = || format!("{mode}: errno {errno} for {which:?} from {first} on: {calls:?}");
-    assert!(failed > 0, "{}", what());
-    assert_eq!(outcome, expected(place, mode, &calls), "{}", what());
+    let what = || format!("{mode}: errno {errno} from call {first} on, {scope:?}: {calls:?}");
+    assert!(failed > 0, "a call must fail: {}", what());
+    assert_eq!(outcome, expected_outcome(fixture, mode, &calls), "{}", what());
     for pair in calls.windows(2).filter(|pair| pair[0].errno == Some(EINTR)) {
         let is_again = (pair[0].name, &pair[0].file) == (pair[1].name, &pair[1].file);
         match pair[0].name {
-            // The kernel has closed the descriptor all the same.
-            "close" => assert!(!is_again, "it is called again: {}", what()),
-            // No kernel interrupts these, or it is only that less is waited.
+            // An interrupted close has already freed the descriptor.
+            "close" => assert!(!is_again, "the program must not repeat close: {}", what()),
+            // The kernel never interrupts getpid, rt_sigaction and umask. After
+            // an interrupted poll, the program only waits for a shorter time.
             "getpid" | "poll" | "rt_sigaction" | "umask" => {}
-            _ => assert!(is_again, "it isn't called again: {}", what()),
+            _ => assert!(is_again, "the program must repeat the call: {}", what()),
         }
     }
 }
 
 #[test]
-fn what_a_failure_does_is_in_the_table() {
+fn each_failure_has_the_effect_in_the_table() {
     let name = test_name!();
     if !can_supervise(name) || !in_namespace(name, CLONE_NEWNET) {
         return;
     }
     let _sockets = netlink::open_sockets();
-    let place = Place::new();
+    let fixture = Fixture::new();
     let mut tried = BTreeSet::new();
     let failures: Vec<Failure> = MODES
         .iter()
         .flat_map(|mode| {
-            let (outcome, calls) = run(&place, mode, |_| Answer::GoOn);
-            assert_eq!(outcome, expected(&place, mode, &calls), "{mode}");
+            let (outcome, calls) = run(&fixture, mode, |_| Answer::GoOn);
+            assert_eq!(outcome, expected_outcome(&fixture, mode, &calls), "{mode}");
             assert!(outcome.stderr.is_empty() || mode.contains("nowhere"), "{}", outcome.stderr);
-            failures(mode, &calls, &mut tried)
+            list_failures(mode, &calls, &mut tried)
         })
         .collect();
-    in_parallel(&failures, |&failure| check(&place, failure));
+    in_parallel(&failures, |&failure| check_failure(&fixture, failure));
 }
 
 #[test]
-fn short_reads_and_writes_are_finished() {
+fn short_reads_and_writes_are_continued() {
     let name = test_name!();
     if !can_supervise(name) || !in_namespace(name, CLONE_NEWNET) {
         return;
     }
     let _sockets = netlink::open_sockets();
-    let place = Place::new();
+    let fixture = Fixture::new();
     let modes = [
         "--all",
         "--all ../procfs",
@@ -572,69 +604,79 @@ fn short_reads_and_writes_are_finished() {
     for mode in modes {
         assert!(MODES.contains(&mode));
         for most in [1, 7, 100] {
-            let (outcome, calls) = run(&place, mode, |call| {
-                // (The kernel hands out a number or a signal whole, and takes a request whole.)
+            let (outcome, calls) = run(&fixture, mode, |call| {
+                // The kernel never splits a number, a signal or a request.
                 let is_whole =
                     [FILL, DIAG, &[TIMER]].concat().iter().any(|file| call.file.ends_with(file));
                 let is_transfer = ["read", "write"].contains(&call.name);
                 if is_transfer && !is_whole { Answer::AtMost(most) } else { Answer::GoOn }
             });
-            // As if each write were one.
+            // The parts of a write count as one write.
             let mut whole = calls.clone();
             whole.dedup_by(|call, before| call == before && call.name == "write");
-            assert_eq!(outcome, expected(&place, mode, &whole), "{mode}: {most} bytes at once");
-            assert!(calls.len() > whole.len() || most == 100);
+            assert_eq!(
+                outcome,
+                expected_outcome(&fixture, mode, &whole),
+                "{mode}: {most} bytes at once"
+            );
+            assert!(calls.len() > whole.len() || most == 100, "{mode}: a write must have parts");
         }
     }
 }
 
 #[test]
-fn what_takes_nothing_or_a_part_has_failed() {
+fn a_write_that_stops_early_fails() {
     let name = test_name!();
     if !can_supervise(name) || !in_namespace(name, CLONE_NEWNET) {
         return;
     }
     let _sockets = netlink::open_sockets();
-    let place = Place::new();
+    let fixture = Fixture::new();
     let is_write = |name: &str, file: &str| name == "write" && file != "sock_diag";
     for mode in MODES {
-        let (_, calls) = run(&place, mode, |_| Answer::GoOn);
+        let (_, calls) = run(&fixture, mode, |_| Answer::GoOn);
         let writes = calls.iter().enumerate().filter(|(_, call)| is_write(call.name, &call.file));
         for (first, call) in writes {
-            // Nothing, once or always, is as an error.
+            // A write that returns 0, once or always, has the effect of EIO.
             for persists in [false, true] {
-                let gives_nothing = |name: &str, file: &str, place| {
-                    is_write(name, file) && (place == first || persists && place > first)
+                let returns_zero = |name: &str, file: &str, index| {
+                    is_write(name, file) && (index == first || persists && index > first)
                 };
-                let (outcome, mut calls) = run(&place, mode, |call| {
-                    let nothing = gives_nothing(call.name, &call.file, call.place);
-                    if nothing { Answer::Give(0) } else { Answer::GoOn }
+                let (outcome, mut calls) = run(&fixture, mode, |call| {
+                    let zero = returns_zero(call.name, &call.file, call.index);
+                    if zero { Answer::Return(0) } else { Answer::GoOn }
                 });
-                for (place, call) in calls.iter_mut().enumerate() {
-                    if gives_nothing(call.name, &call.file, place) {
+                for (index, call) in calls.iter_mut().enumerate() {
+                    if returns_zero(call.name, &call.file, index) {
                         call.errno = Some(EIO);
                     }
                 }
-                assert_eq!(outcome, expected(&place, mode, &calls), "{mode}: {first} {persists}");
+                assert_eq!(
+                    outcome,
+                    expected_outcome(&fixture, mode, &calls),
+                    "{mode}: {first} {persists}"
+                );
             }
-            // Of a part that comes before a failure, standard output has no more.
-            let (mut outcome, mut calls) = run(&place, mode, |call| match call.place {
-                it if it == first => Answer::AtMost(1),
-                it if it == first + 1 => Answer::Fail(ENOSPC),
+            // If a write transfers one byte and the next write fails, the
+            // failure has its usual effect. A standard stream keeps the byte.
+            let (mut outcome, mut calls) = run(&fixture, mode, |call| match call.index {
+                index if index == first => Answer::AtMost(1),
+                index if index == first + 1 => Answer::Fail(ENOSPC),
                 _ => Answer::GoOn,
             });
             let part = calls.remove(first);
             assert_eq!((part.name, &part.file), (calls[first].name, &call.file));
-            let mut expected = expected(&place, mode, &calls);
+            let mut expected = expected_outcome(&fixture, mode, &calls);
             let stream = match &call.file[..] {
                 "standard output" => Some((&mut outcome.stdout, &mut expected.stdout)),
                 "standard error" => Some((&mut outcome.stderr, &mut expected.stderr)),
                 _ => None,
             };
             if let Some((written, expected)) = stream {
-                // What came before it, and what comes behind it, a message.
-                let reports = calls[..first].iter().filter(|it| is_write(it.name, &it.file));
-                let before = reports.count() * place.report(mode, &Without::new()).stdout.len();
+                // The byte follows the earlier reports, and a message may
+                // follow the byte.
+                let reports = calls[..first].iter().filter(|call| is_write(call.name, &call.file));
+                let before = reports.count() * fixture.report(mode, &Omissions::new()).stdout.len();
                 written.drain(before..before + 1);
                 assert_eq!(written, expected, "{mode}: {first}");
             }
@@ -644,20 +686,20 @@ fn what_takes_nothing_or_a_part_has_failed() {
 }
 
 #[test]
-fn reasons_are_in_words() {
+fn messages_describe_errnos_in_words() {
     if !can_supervise(test_name!()) {
         return;
     }
-    // (A call that is interrupted is made again.)
+    // The program repeats a call that fails with EINTR.
     for errno in (1..=EHWPOISON).filter(|&errno| errno != EINTR) {
         let run = supervise(&mut plain_program(), |call| match call.name {
             "openat" => Answer::Fail(errno),
             _ => Answer::GoOn,
         });
-        let reason = words(errno);
+        let reason = describe_errno(errno);
         let message = format!("network-connections: /proc/net/tcp: {reason}\n");
         harness::failed(run.output, 1, &message, "");
-        // glibc's strerror has these words.
+        // The words are the words of glibc's strerror.
         if cfg!(target_env = "gnu") && !reason.starts_with("Unknown") {
             let error = io::Error::from_raw_os_error(errno).to_string();
             assert_eq!(error, format!("{reason} (os error {errno})"));
@@ -666,14 +708,15 @@ fn reasons_are_in_words() {
 }
 
 #[test]
-fn a_process_that_ends_is_missed_or_was_counted() {
+fn a_run_on_an_ending_process_counts_everything_or_fails() {
     let name = test_name!();
     if !can_supervise(name) || !in_namespace(name, CLONE_NEWNET) {
         return;
     }
     let _sockets = netlink::open_sockets();
     let expected = harness::report(plain_program().arg("--all"));
-    // Its parent may know of it, or not yet.
+    // Until the parent has waited for the ended process, the process is a
+    // zombie.
     for is_reaped in [true, false] {
         let mut outcomes = BTreeMap::new();
         for first in 0.. {
@@ -681,7 +724,7 @@ fn a_process_that_ends_is_missed_or_was_counted() {
             let directory = format!("/proc/{}", process.id());
             let mut ended = false;
             let run = supervise(plain_program().args(["--all", &directory]), |call| {
-                if call.place == first {
+                if call.index == first {
                     process.kill().unwrap();
                     if is_reaped {
                         process.wait().unwrap();
@@ -705,7 +748,7 @@ fn a_process_that_ends_is_missed_or_was_counted() {
             let outcome = match run.output.status.code() {
                 Some(0) => {
                     assert_eq!((stdout, &stderr[..]), (expected.clone(), ""));
-                    "counted"
+                    "succeeded"
                 }
                 status => {
                     assert_eq!((status, &stdout[..]), (Some(1), ""));
@@ -713,13 +756,14 @@ fn a_process_that_ends_is_missed_or_was_counted() {
                     let (file, reason) = named.split_once(": ").unwrap();
                     assert!(file.starts_with(&format!("{directory}/net/")), "{stderr}");
                     assert_eq!(reason, "No such file or directory\n");
-                    "missed"
+                    "failed"
                 }
             };
             outcomes.entry(outcome).or_insert_with(Vec::new).push(first);
         }
-        // Once the last table is open, its process isn't needed any more.
-        assert_eq!(outcomes["missed"], (0..=12).collect::<Vec<_>>());
-        assert_eq!(outcomes["counted"], (13..=17).collect::<Vec<_>>());
+        // Call 12 opens the last table. After this call, the program no longer
+        // needs the process.
+        assert_eq!(outcomes["failed"], (0..=12).collect::<Vec<_>>());
+        assert_eq!(outcomes["succeeded"], (13..=17).collect::<Vec<_>>());
     }
 }
