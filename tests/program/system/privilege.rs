@@ -1,5 +1,6 @@
-//! The program with as little as it may be given: as nobody, without any capability, in a root that can't be written
-//! to and has procfs alone.
+//! Tests that run the program with as few privileges as possible: as user
+//! nobody, without capabilities, and in a read-only root directory that has no
+//! files of the system except procfs.
 
 use std::env;
 use std::ffi::{CStr, CString};
@@ -18,18 +19,21 @@ use crate::harness::{
     program, program_file, report, skipped, sources,
 };
 
+/// The path of the program in the root directory of the tests.
 const PROGRAM: &str = "/network-connections";
 
-/// Mounts something, which is seen in this process's namespace alone.
+/// Mounts a tmpfs, or a directory with MS_BIND, or changes a mount. Only the
+/// mount namespace of this process shows the mount.
 fn mount(source: &CStr, directory: &Path, flags: libc::c_ulong, options: &CStr) {
     let directory = CString::new(directory.as_os_str().as_bytes()).unwrap();
     let (kind, data) = (c"tmpfs".as_ptr(), options.as_ptr().cast());
-    // SAFETY: it is given C strings.
+    // SAFETY: `source`, `directory`, `kind` and `data` point at C strings.
     let result = unsafe { libc::mount(source.as_ptr(), directory.as_ptr(), kind, flags, data) };
     assert_eq!(result, 0, "{directory:?}: {}", io::Error::last_os_error());
 }
 
-/// A directory that is a mount point, and is removed when it no longer is.
+/// A mount point that is the root directory of confined programs. Drop unmounts
+/// and removes the directory.
 struct Root(TempDir);
 
 impl Root {
@@ -41,13 +45,14 @@ impl Root {
 impl Drop for Root {
     fn drop(&mut self) {
         let directory = CString::new(self.path().as_os_str().as_bytes()).unwrap();
-        // SAFETY: it is given a C string.
+        // SAFETY: `directory` is a C string.
         unsafe { libc::umount2(directory.as_ptr(), libc::MNT_DETACH) };
     }
 }
 
-/// A root with procfs, the program, and a directory that user 65534 may write to.
-fn root() -> Root {
+/// Creates a root directory with procfs, the program, and the directory `out`,
+/// in which only the user nobody may write.
+fn create_root() -> Root {
     let root = Root(tempfile::tempdir().unwrap());
     let (path, out) = (root.path(), root.path().join("out"));
     mount(c"/", Path::new("/"), libc::MS_REC | libc::MS_PRIVATE, c"");
@@ -63,7 +68,8 @@ fn root() -> Root {
     root
 }
 
-/// The program in a root, as this user, with no other group, and no capability that it has or could get.
+/// Returns the program in a root directory, as this user. The program is only
+/// in the group of the user, and neither has nor can get a capability.
 fn confined(root: &Root, user: libc::uid_t) -> Command {
     let mut program = Command::new(PROGRAM);
     let root = CString::new(root.path().as_os_str().as_bytes()).unwrap();
@@ -73,38 +79,40 @@ fn confined(root: &Root, user: libc::uid_t) -> Command {
     // SAFETY: alarm has no preconditions.
     before_exec(&mut program, || unsafe { libc::alarm(60) } as libc::c_int);
     before_exec(&mut program, move || {
-        // SAFETY: it is given a C string.
+        // SAFETY: `root` is a C string.
         let root = unsafe { libc::chroot(root.as_ptr()) };
-        // SAFETY: as above.
+        // SAFETY: the path is a C string.
         root.min(unsafe { libc::chdir(c"/".as_ptr()) })
     });
     for capability in 0..=last {
-        // SAFETY: it takes numbers.
+        // SAFETY: with PR_CAPBSET_DROP, prctl takes only numbers.
         before_exec(&mut program, move || unsafe {
             libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0)
         });
     }
     become_user(&mut program, user);
-    // SAFETY: it takes numbers.
+    // SAFETY: with PR_SET_NO_NEW_PRIVS, prctl takes only numbers.
     before_exec(&mut program, || unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) });
     program
 }
 
-/// A root for a test, in a network of its own. Nothing in another process than the one that has it, or where it can't be
-/// had: then the test is skipped.
+/// Runs the test again, in a process that has its own mount and network
+/// namespace, and returns a root directory in that process. Returns nothing in
+/// the first process. Also returns nothing if this machine cannot run the test,
+/// and prints that the test is skipped.
 fn root_for(test: &str) -> Option<Root> {
     let reason = if env::var_os("RUNNER").is_some() {
-        "what runs the program isn't in that root"
+        "the root directory lacks the runner of the program"
     } else if is_dynamic(&program_file()) {
-        "the program is dynamic, and the C library isn't in that root"
-    // SAFETY: it has no preconditions.
+        "the program is dynamic, and the root directory lacks the C library"
+    // SAFETY: geteuid has no preconditions.
     } else if unsafe { libc::geteuid() } != 0 {
         "only root can become nobody"
     } else {
         if !in_namespace(test, libc::CLONE_NEWNS | libc::CLONE_NEWNET) {
             return None;
         }
-        let root = root();
+        let root = create_root();
         match confined(&root, NOBODY).arg("--version").output() {
             Ok(_) => return Some(root),
             Err(error) => no_namespace(test, &error),
@@ -116,38 +124,40 @@ fn root_for(test: &str) -> Option<Root> {
 }
 
 #[test]
-fn counts_with_no_privilege_at_all() {
+fn sockets_are_counted_without_any_privilege() {
     let test = test_name!();
     let Some(root) = root_for(test) else { return };
     let _sockets = open_sockets();
-    let others = format!("/proc/{}", process::id());
-    let mut ways: Vec<Vec<&str>> = sources(test).into_iter().map(<[&str]>::to_vec).collect();
-    ways.extend(["json", "ndjson", "prometheus", "influx", "collectd"].map(|it| vec!["-f", it]));
-    ways.push(vec!["-qtcp6.LISTEN", "-qudp", "--source=netlink"]);
-    ways.push(vec!["-wtcp6=5", "-cudp=10", "--source=netlink"]);
-    ways.push(vec!["--local-port=1", "/proc/self"]);
-    // A process of root's, of which there is nothing to be read but this.
-    ways.push(vec![&others]);
+    let process_of_root = format!("/proc/{}", process::id());
+    let mut cases: Vec<Vec<&str>> = sources(test).into_iter().map(<[&str]>::to_vec).collect();
+    let formats = ["json", "ndjson", "prometheus", "influx", "collectd"];
+    cases.extend(formats.map(|format| vec!["-f", format]));
+    cases.push(vec!["-qtcp6.LISTEN", "-qudp", "--source=netlink"]);
+    cases.push(vec!["-wtcp6=5", "-cudp=10", "--source=netlink"]);
+    cases.push(vec!["--local-port=1", "/proc/self"]);
+    // The user nobody may read only a few files of a process of root, among
+    // them the socket tables.
+    cases.push(vec![&process_of_root]);
     let out = root.path().join("out/FILE");
     let mut running = vec![];
-    for way in ways {
-        let all = |program: &mut Command| {
+    for case in cases {
+        let report_all = |program: &mut Command| {
             let collectd = [("COLLECTD_HOSTNAME", "here"), ("COLLECTD_INTERVAL", "1")];
-            report(program.envs(collectd).arg("-a").args(&way))
+            report(program.envs(collectd).arg("-a").args(&case))
         };
-        let outside = all(&mut program());
-        assert_eq!(all(&mut confined(&root, NOBODY)), outside, "{way:?}");
-        assert_eq!(all(confined(&root, NOBODY).args(["-o", "/out/FILE"])), "", "{way:?}");
-        assert_eq!(fs::read_to_string(&out).unwrap(), outside, "{way:?}");
+        let expected = report_all(&mut program());
+        assert_eq!(report_all(&mut confined(&root, NOBODY)), expected, "{case:?}");
+        assert_eq!(report_all(confined(&root, NOBODY).args(["-o", "/out/FILE"])), "", "{case:?}");
+        assert_eq!(fs::read_to_string(&out).unwrap(), expected, "{case:?}");
         let mut program = confined(&root, NOBODY);
-        program.env("COLLECTD_HOSTNAME", "here").args(["-a", "-i1"]).args(&way);
-        running.push((program.stdout(Stdio::piped()).spawn().unwrap(), outside, way));
+        program.env("COLLECTD_HOSTNAME", "here").args(["-a", "-i1"]).args(&case);
+        running.push((program.stdout(Stdio::piped()).spawn().unwrap(), expected, case));
     }
     let message = "network-connections: /FILE.tmp: Read-only file system\n";
     fails(confined(&root, NOBODY).args(["-o", "/FILE"]), 1, message);
 
-    for (mut child, outside, way) in running {
-        let mut twice = vec![0; 2 * outside.len()];
+    for (mut child, expected, case) in running {
+        let mut twice = vec![0; 2 * expected.len()];
         let read = child.stdout.as_mut().unwrap().read_exact(&mut twice);
         let proc = Path::new("/proc").join(child.id().to_string());
         let status = fs::read_to_string(proc.join("status"));
@@ -157,16 +167,16 @@ fn counts_with_no_privilege_at_all() {
         child.kill().unwrap();
         child.wait().unwrap();
         read.unwrap();
-        assert_eq!(String::from_utf8(twice).unwrap(), outside.repeat(2), "{way:?}");
+        assert_eq!(String::from_utf8(twice).unwrap(), expected.repeat(2), "{case:?}");
 
-        // It had no more than it should have had.
+        // The child really had no privileges.
         let status = status.unwrap();
         let capabilities =
             ["Inh", "Prm", "Eff", "Bnd", "Amb"].map(|set| format!("Cap{set}:\t{:016}", 0));
         let nobody = ["Uid", "Gid"].map(|name| name.to_string() + ":" + &"\t65534".repeat(4));
         for line in capabilities.iter().chain(&nobody).map(String::as_str).chain(["NoNewPrivs:\t1"])
         {
-            assert!(status.lines().any(|it| it == line), "{line} isn't in:\n{status}");
+            assert!(status.lines().any(|found| found == line), "{line} must be in:\n{status}");
         }
         let groups = status.lines().find_map(|line| line.strip_prefix("Groups:")).unwrap();
         assert_eq!(groups.trim(), "");
@@ -177,7 +187,7 @@ fn counts_with_no_privilege_at_all() {
 }
 
 #[test]
-fn tracked_connections_are_for_root_who_needs_no_capability() {
+fn only_root_counts_tracked_connections_but_needs_no_capability() {
     let test = test_name!();
     let Some(root) = root_for(test) else { return };
     if !Path::new("/proc/self/net/nf_conntrack").exists() {
@@ -186,11 +196,11 @@ fn tracked_connections_are_for_root_who_needs_no_capability() {
     let message =
         "network-connections: /proc/net/nf_conntrack: Permission denied (only root may read it)\n";
     fails(confined(&root, NOBODY).arg("--conntrack"), 1, message);
-    for way in [&["--conntrack"][..], &["--conntrack", "-qtable.limit", "-qtable.entries"]] {
-        let outside = report(program().args(way));
-        assert_eq!(report(confined(&root, 0).args(way)), outside);
-        // It may not write to what is another's then, though it is root.
+    for case in [&["--conntrack"][..], &["--conntrack", "-qtable.limit", "-qtable.entries"]] {
+        let expected = report(program().args(case));
+        assert_eq!(report(confined(&root, 0).args(case)), expected);
+        // Without capabilities, root may not write in the directory of nobody.
         let message = "network-connections: /out/FILE: Permission denied\n";
-        fails(confined(&root, 0).args(way).args(["-o", "/out/FILE"]), 1, message);
+        fails(confined(&root, 0).args(case).args(["-o", "/out/FILE"]), 1, message);
     }
 }
