@@ -1,4 +1,5 @@
-//! What the program takes, whatever it is given: memory, page faults, descriptors and time.
+//! Tests that limit the memory, the page faults and the descriptors of the
+//! program, and the bytes that the program reads of a malformed table.
 
 use std::env;
 use std::fs::{self, File, OpenOptions};
@@ -20,17 +21,22 @@ use crate::harness::{
 };
 use crate::samples::socket_table::HEADER;
 
-/// Of a static program: page faults of one run, and KiB in memory.
+/// The most page faults of one run, and the most KiB in memory, of a static
+/// program.
 const MOST: (libc::c_long, u64) = (24, 128);
 
-/// The same between any numbers of rows: few touch only some of the pages of the buffer, of which there are four. (Some
-/// more because addresses are random. The loader of a dynamic program has its own reasons for more.)
+/// The largest differences in page faults and in KiB between runs with
+/// different numbers of rows.
+///
+/// A run with few rows touches only some of the four pages of the buffer. The
+/// differences are larger because addresses are random. The loader of a dynamic
+/// program adds more.
 const DIFFERENCE: (libc::c_long, u64) = (8, 24);
 
-/// How far a pipe's reader can be behind its writer.
+/// The capacity of a pipe, in bytes.
 const PIPE: usize = 65536;
 
-/// What the program reads tables into.
+/// The length of the buffer into which the program reads tables, in bytes.
 const BUFFER: usize = 16384;
 
 const ROW: &str = "   0: 0100007F:1F90 0200007F:C001 01 00000000:00000000 00:00000000 00000000  1000        \
@@ -40,77 +46,87 @@ const TRACKED: &str = "ipv4     2 tcp      6 431999 ESTABLISHED src=192.0.2.1 ds
                        dport=443 src=198.51.100.2 dst=203.0.113.3 sport=443 dport=1024 [ASSURED] mark=0 \
                        zone=0 use=2\n";
 
-/// Whether the program isn't run by another, whose memory it would be that is measured.
-fn is_native(test: &str) -> bool {
-    let is_native = env::var_os("RUNNER").is_none();
-    if !is_native {
-        skipped(test, "what runs it has memory and limits of its own");
+/// Returns whether the program has no runner. With a runner, the test would
+/// measure the memory of the runner, so the function prints that the test is
+/// skipped.
+fn has_no_runner(test: &str) -> bool {
+    let has_no_runner = env::var_os("RUNNER").is_none();
+    if !has_no_runner {
+        skipped(test, "the runner of the program has its own memory and limits");
     }
-    is_native
+    has_no_runner
 }
 
-/// A run of the program.
+/// The result of a run.
 struct Run {
-    printed: String,
+    stdout: String,
+    /// The number of page faults.
     faults: libc::c_long,
 }
 
-/// Runs the program to its end, and measures that. (Nothing is done behind fork, which would be page faults as well.)
-// What waits for it is wait4.
+/// Runs the program to its end, and counts its page faults. The child must not
+/// do anything between fork and exec, because that would cause page faults too.
+// Clippy does not know that wait4 waits for the child.
 #[allow(clippy::zombie_processes)]
 fn run(arguments: &[&str]) -> Run {
     let mut command = Command::new(program_file());
     let child =
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
     let mut status = 0;
-    // SAFETY: all zeros are numbers.
+    // SAFETY: all fields are numbers, so all zeros are a valid value.
     let mut usage: libc::rusage = unsafe { zeroed() };
     let id = child.id() as libc::pid_t;
-    // SAFETY: it is given the addresses of a number and of a rusage.
+    // SAFETY: `status` and `usage` are writable memory for the two results.
     assert_eq!(unsafe { libc::wait4(id, &mut status, 0, &mut usage) }, id);
     assert!(ExitStatus::from_raw(status).success(), "{command:?}");
-    let mut printed = String::new();
-    child.stdout.unwrap().read_to_string(&mut printed).unwrap();
-    Run { printed, faults: usage.ru_minflt + usage.ru_majflt }
+    let mut stdout = String::new();
+    child.stdout.unwrap().read_to_string(&mut stdout).unwrap();
+    Run { stdout, faults: usage.ru_minflt + usage.ru_majflt }
 }
 
-/// KiB that a process has in memory.
-fn memory(process: &Child) -> u64 {
+/// Returns the resident memory of a process, in KiB.
+fn read_memory(process: &Child) -> u64 {
     let file = format!("/proc/{}/smaps_rollup", process.id());
     let text = fs::read_to_string(&file).unwrap();
     let line = text.lines().find_map(|line| line.strip_prefix("Rss:")).unwrap();
     line.trim().strip_suffix(" kB").unwrap().parse().unwrap()
 }
 
-/// KiB that the program has in memory when it has counted. It gives nothing back before its end: so it never had more.
-fn memory_of(arguments: &[&str]) -> u64 {
+/// Returns the resident memory of the program after the first report, in KiB.
+/// The program frees no memory before its end, so this is also the maximum.
+fn measure_memory(arguments: &[&str]) -> u64 {
     let mut command = program();
     command.args(arguments).arg("-i86400").stdout(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let read = child.stdout.as_mut().unwrap().read(&mut [0; 4096]);
-    let memory = memory(&child);
+    let memory = read_memory(&child);
     child.kill().unwrap();
     child.wait().unwrap();
-    assert!(read.unwrap() > 0, "{command:?}");
+    assert!(read.unwrap() > 0, "the program must print a report: {command:?}");
     memory
 }
 
-/// Whether page faults and memory are as they should be, of runs with different numbers of rows.
-fn check(runs: &[(libc::c_long, u64)], what: &str) {
+/// Asserts that runs with different numbers of rows stay within [`MOST`] and
+/// [`DIFFERENCE`]. A run is its page faults and its KiB in memory.
+fn check_runs(runs: &[(libc::c_long, u64)], case: &str) {
     let is_static = !is_dynamic(&program_file());
+    let what = format!("{case} has these page faults and KiB: {runs:?}");
     for (faults, memory) in runs {
-        assert!(!is_static || *faults <= MOST.0, "{what}: {runs:?} page faults and KiB");
-        assert!(!is_static || *memory <= MOST.1, "{what}: {runs:?} page faults and KiB");
-        assert!((faults - runs[0].0).abs() <= DIFFERENCE.0, "{what}: {runs:?} page faults and KiB");
-        let loaders = if is_static { 0 } else { 512 };
+        assert!(!is_static || *faults <= MOST.0, "expected at most {MOST:?}, but {what}");
+        assert!(!is_static || *memory <= MOST.1, "expected at most {MOST:?}, but {what}");
+        let difference = (faults - runs[0].0).abs();
+        let most = DIFFERENCE.0;
+        assert!(difference <= most, "expected differences of at most {most} faults, but {what}");
+        let loader = if is_static { 0 } else { 512 };
+        let most = DIFFERENCE.1 + loader;
         let difference = memory.abs_diff(runs[0].1);
-        assert!(difference <= DIFFERENCE.1 + loaders, "{what}: {runs:?} page faults and KiB");
+        assert!(difference <= most, "expected differences of at most {most} KiB, but {what}");
     }
 }
 
 #[test]
-fn as_many_rows_as_there_are_take_the_same_memory() {
-    if !is_native(test_name!()) {
+fn memory_does_not_grow_with_the_number_of_rows() {
+    if !has_no_runner(test_name!()) {
         return;
     }
     let cases: [&[&str]; 4] =
@@ -122,31 +138,31 @@ fn as_many_rows_as_there_are_take_the_same_memory() {
         let path = procfs.path().to_str().unwrap();
         for (case, runs) in cases.iter().zip(&mut runs) {
             let arguments = [case, &[path][..]].concat();
-            let Run { printed, faults } = run(&arguments);
-            assert_eq!(printed, format!("{rows}\n"), "{case:?}");
-            runs.push((faults, memory_of(&arguments)));
+            let Run { stdout, faults } = run(&arguments);
+            assert_eq!(stdout, format!("{rows}\n"), "{case:?}");
+            runs.push((faults, measure_memory(&arguments)));
         }
     }
     for (case, runs) in cases.iter().zip(&runs) {
-        check(runs, &format!("{case:?}"));
+        check_runs(runs, &format!("{case:?}"));
     }
 }
 
 #[test]
-fn as_many_sockets_as_there_are_take_the_same_memory() {
+fn memory_does_not_grow_with_the_number_of_sockets() {
     let test = test_name!();
     const NUMBERS: [usize; 3] = [0, 1_000, 10_000];
-    if !is_native(test) || !in_namespace(test, libc::CLONE_NEWNET) {
+    if !has_no_runner(test) || !in_namespace(test, libc::CLONE_NEWNET) {
         return;
     }
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: it is given the address of a limit.
+    // SAFETY: `limit` is writable memory for a limit.
     assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) }, 0);
     limit.rlim_cur = limit.rlim_max;
     if limit.rlim_max < NUMBERS[2] as libc::rlim_t + 100 {
-        return lacking(test, &format!("a process may have {} descriptors only", limit.rlim_max));
+        return lacking(test, &format!("a process may have only {} descriptors", limit.rlim_max));
     }
-    // SAFETY: it is given the address of a limit.
+    // SAFETY: `limit` is an initialised limit.
     assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }, 0);
 
     let sources = sources(test);
@@ -159,18 +175,20 @@ fn as_many_sockets_as_there_are_take_the_same_memory() {
         }
         for (source, runs) in sources.iter().zip(&mut runs) {
             let arguments = [source, &["-a", "-qall"][..]].concat();
-            let Run { printed, faults } = run(&arguments);
-            assert_eq!(printed, format!("{number}\n"), "{source:?}");
-            runs.push((faults, memory_of(&arguments)));
+            let Run { stdout, faults } = run(&arguments);
+            assert_eq!(stdout, format!("{number}\n"), "{source:?}");
+            runs.push((faults, measure_memory(&arguments)));
         }
     }
     for (source, runs) in sources.iter().zip(&runs) {
-        check(runs, &format!("{source:?}"));
+        check_runs(runs, &format!("{source:?}"));
     }
 }
 
-/// Opens a FIFO to write to, when the program has opened it. (Without waiting, for it may never do so.)
-fn open_to_write(fifo: &Path) -> File {
+/// Opens a FIFO for writing after the program has opened the FIFO for reading.
+/// The function tries again and again until a deadline, because an open that
+/// waits would never return if the program never opened the FIFO.
+fn open_for_writing(fifo: &Path) -> File {
     let mut options = OpenOptions::new();
     options.write(true).custom_flags(libc::O_NONBLOCK);
     let deadline = Instant::now() + Duration::from_secs(20);
@@ -184,29 +202,32 @@ fn open_to_write(fifo: &Path) -> File {
             opened => break opened.unwrap(),
         }
     };
-    // SAFETY: it takes numbers. From now on what is written waits for its reader.
+    // Without O_NONBLOCK, a write waits until the pipe has room.
+    // SAFETY: with F_SETFL, fcntl takes only numbers.
     assert_eq!(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETFL, 0) }, 0);
     file
 }
 
-/// Writes something to a FIFO again and again, as often as this, or until its reader has gone. Gives how many bytes
-/// were taken.
+/// Writes `bytes` to a FIFO this many times, or until the reader has closed the
+/// FIFO. Returns the number of bytes that the FIFO has accepted.
 fn feed(fifo: &mut File, bytes: &[u8], times: usize) -> usize {
-    let mut taken = 0;
+    let mut accepted = 0;
     for _ in 0..times {
         match fifo.write(bytes) {
-            Ok(length) => taken += length,
+            Ok(length) => accepted += length,
             Err(error) if error.kind() == ErrorKind::BrokenPipe => break,
-            Err(error) => panic!("{error}"),
+            Err(error) => panic!("a write to the FIFO must succeed: {error}"),
         }
     }
-    taken
+    accepted
 }
 
 #[test]
-fn what_is_no_table_is_told_before_its_end() {
+fn a_malformed_table_is_rejected_before_its_end() {
     let tables = [
-        // Under a header, and behind a row.
+        // The table, its start, the bytes that repeat after the start, the
+        // number of the malformed line, and the start of the line as the
+        // message shows it.
         ("tcp", HEADER, "x", 2, "x".repeat(91)),
         ("udp6", HEADER, "\0", 2, "\\x00".repeat(91)),
         ("tcp", HEADER, "\n", 2, String::new()),
@@ -229,20 +250,21 @@ fn what_is_no_table_is_told_before_its_end() {
         let what = format!("line {line} is not a row of this table: '{shown}'");
         let message = message(procfs.path(), table, &what);
 
-        // Without an end.
+        // A table without end.
         mkfifo(&path).unwrap();
         let (fifo, start) = (path.clone(), start.to_string());
         let garbage = garbage.repeat(4096 / garbage.len());
         let first = start.clone();
         let writer = thread::spawn(move || {
-            let mut fifo = open_to_write(&fifo);
+            let mut fifo = open_for_writing(&fifo);
             feed(&mut fifo, first.as_bytes(), 1) + feed(&mut fifo, garbage.as_bytes(), usize::MAX)
         });
         fails(&mut command, 1, &message);
-        let taken = writer.join().unwrap();
-        assert!(taken <= PIPE + 2 * BUFFER, "{taken} bytes of {table}");
+        let accepted = writer.join().unwrap();
+        let most = PIPE + 2 * BUFFER;
+        assert!(accepted <= most, "{table}: {accepted} bytes, expected at most {most}");
 
-        // Of 4 GB, none of which are on the disk.
+        // A sparse file of 4 GB.
         if shown.starts_with("\\x00") {
             fs::remove_file(&path).unwrap();
             fs::write(&path, start).unwrap();
@@ -253,18 +275,19 @@ fn what_is_no_table_is_told_before_its_end() {
 }
 
 #[test]
-fn what_has_no_end_takes_no_more_memory() {
+fn memory_does_not_grow_with_the_length_of_a_table() {
     const CHUNK: usize = 1 << 20;
     let test = test_name!();
-    if !is_native(test) {
+    if !has_no_runner(test) {
         return;
     }
     let row = ROW.trim_end();
-    // What a table begins with, what comes then again and again, and how many rows there are of 1 MB of that.
+    // The table, its start, the bytes that repeat after the start, and the
+    // number of rows in a chunk of these bytes.
     let tables = [
         ("tcp", HEADER, ROW, CHUNK / ROW.len()),
         ("nf_conntrack", "", TRACKED, CHUNK / TRACKED.len()),
-        // A header, and a row, of any length.
+        // A header without end, and a row without end.
         ("tcp", "", "  sl", 0),
         ("tcp", "", "\0", 0),
         ("tcp", &[HEADER, row].concat(), " 0A", 0),
@@ -278,34 +301,35 @@ fn what_has_no_end_takes_no_more_memory() {
         let conntrack: &[&str] = if rows > 0 && start.is_empty() { &["--conntrack"] } else { &[] };
         command.args(conntrack).arg("-qall").arg(procfs.path()).stdout(Stdio::piped());
         let child = command.spawn().unwrap();
-        let mut fifo = open_to_write(&path);
+        let mut fifo = open_for_writing(&path);
         feed(&mut fifo, start.as_bytes(), 1);
         let chunk = again.repeat(CHUNK / again.len());
         let few = feed(&mut fifo, chunk.as_bytes(), 1);
-        let before = memory(&child);
+        let early = read_memory(&child);
         let many = feed(&mut fifo, chunk.as_bytes(), 63);
-        let behind = memory(&child);
+        let late = read_memory(&child);
         drop(fifo);
         assert_eq!((few, many), (chunk.len(), 63 * chunk.len()), "{again:?}");
-        assert!(behind <= before, "{before} KiB behind 1 MB, {behind} behind 64 MB of {again:?}");
+        assert!(late <= early, "{late} KiB after 64 MB of {again:?}, expected at most {early}");
         let output = child.wait_with_output().unwrap();
         let expected = if rows > 0 { 64 * rows } else { start.matches("0100007F").count() };
         assert_eq!(String::from_utf8_lossy(&output.stdout), format!("{expected}\n"), "{again:?}");
-        assert!(output.status.success(), "{again:?}");
+        assert!(output.status.success(), "the run must succeed with {again:?}");
     }
 }
 
-/// The program, in ways that take the most: each source, all that can be asked for, what is tracked, a file to write.
-fn ways(test: &str, directory: &Path) -> Vec<Vec<String>> {
-    let numbered = directory.to_str().unwrap();
+/// Returns the arguments of the runs that need the most memory and descriptors:
+/// every source, the largest outputs, tracked connections, and a file.
+fn demanding_arguments(test: &str, directory: &Path) -> Vec<Vec<String>> {
+    let procfs = directory.to_str().unwrap();
     let file = directory.join("FILE");
-    let mut ways = sources(test);
-    ways.extend([&["--help"][..], &["-fcollectd"], &["-a", "-wtcp=~:", "-ctcp6=~:"]]);
-    let mut ways: Vec<Vec<String>> =
-        ways.into_iter().map(|way| way.iter().map(|&word| word.to_string()).collect()).collect();
-    ways.push(["--conntrack", numbered].map(str::to_string).to_vec());
-    ways.push(["-fprometheus", "-o", file.to_str().unwrap()].map(str::to_string).to_vec());
-    ways
+    let mut cases = sources(test);
+    cases.extend([&["--help"][..], &["-fcollectd"], &["-a", "-wtcp=~:", "-ctcp6=~:"]]);
+    let mut cases: Vec<Vec<String>> =
+        cases.into_iter().map(|case| case.iter().map(|&word| word.to_string()).collect()).collect();
+    cases.push(["--conntrack", procfs].map(str::to_string).to_vec());
+    cases.push(["-fprometheus", "-o", file.to_str().unwrap()].map(str::to_string).to_vec());
+    cases
 }
 
 #[test]
@@ -314,43 +338,46 @@ fn one_descriptor_is_enough_and_two_for_a_file() {
     let procfs = numbered();
     fs::write(procfs.path().join("net/nf_conntrack"), TRACKED).unwrap();
     let file = procfs.path().join("FILE");
-    let run = |way: &[String], descriptors: libc::rlim_t| {
+    let limited = |case: &[String], descriptors: libc::rlim_t| {
         let mut program = program();
-        program.args(way);
-        // What the test has inherited, by mistake of others, is no concern of the program.
-        // (Older kernels than Linux 5.11 can't close it so.)
+        program.args(case);
+        // The program must not inherit a descriptor that the test has inherited
+        // by mistake. Before Linux 5.11 this call fails, without an effect.
         before_exec(&mut program, || {
             let flags = libc::CLOSE_RANGE_CLOEXEC;
-            // SAFETY: the descriptors are closed when the program takes the child's place.
+            // SAFETY: the call only sets a flag, so all descriptors stay open
+            // until exec.
             unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, flags) };
             0
         });
-        // Besides standard input, output and error.
+        // Standard input, output and error have the other three descriptors.
         limit(&mut program, libc::RLIMIT_NOFILE as i32, 3 + descriptors);
         program
     };
-    for way in ways(test, procfs.path()) {
-        let needed = if way.iter().any(|word| word == "-o") { 2 } else { 1 };
-        report(&mut run(&way, needed));
-        // With none the loader of a dynamic program can't load it, and QEMU can't either.
+    for case in demanding_arguments(test, procfs.path()) {
+        let needed = if case.iter().any(|word| word == "-o") { 2 } else { 1 };
+        report(&mut limited(&case, needed));
+        // With no descriptor, neither the loader of a dynamic program nor QEMU
+        // can load the program.
         if needed == 2 {
             let message =
                 format!("network-connections: {}.tmp: Too many open files\n", file.display());
-            fails(&mut run(&way, 1), 1, &message);
-        } else if way != ["--help"]
+            fails(&mut limited(&case, 1), 1, &message);
+        } else if case != ["--help"]
             && env::var_os("RUNNER").is_none()
             && !is_dynamic(&program_file())
         {
-            let what = match &way[..] {
+            let resource = match &case[..] {
                 [source] if source == "--source=netlink" => netlink::NAME.to_string(),
-                [way, path] if way == "--conntrack" => format!("{path}/net/nf_conntrack"),
+                [option, path] if option == "--conntrack" => format!("{path}/net/nf_conntrack"),
                 _ => "/proc/net/tcp".to_string(),
             };
-            let output = run(&way, 0).output().unwrap();
-            let told = [output.stdout, output.stderr].concat();
-            let told = String::from_utf8(told).unwrap();
-            assert!(told.ends_with(&format!("{what}: Too many open files\n")), "{way:?}: {told}");
-            assert!(!output.status.success(), "{way:?}");
+            let output = limited(&case, 0).output().unwrap();
+            let printed = [output.stdout, output.stderr].concat();
+            let printed = String::from_utf8(printed).unwrap();
+            let expected = format!("{resource}: Too many open files\n");
+            assert!(printed.ends_with(&expected), "{case:?}: {printed}, expected {expected}");
+            assert!(!output.status.success(), "{case:?} must fail");
         }
     }
 }
@@ -358,15 +385,17 @@ fn one_descriptor_is_enough_and_two_for_a_file() {
 #[test]
 fn little_memory_is_enough() {
     let test = test_name!();
-    if !is_native(test) {
+    if !has_no_runner(test) {
         return;
     }
     if is_dynamic(&program_file()) {
         return skipped(test, "the program is dynamic, and the C library needs more");
     }
     const KIB: u64 = 1024;
-    // Enough, and too little. (The kernel leaves up to 8 KiB of the stack unused, and has the arguments and the
-    // environment on it. It reserves 128 KiB of addresses for it.)
+    // A resource, a limit that is enough, and a limit that is too low. The
+    // kernel leaves up to 8 KiB of the stack unused, and stores the arguments
+    // and the environment on the stack. The kernel reserves 128 KiB of
+    // addresses for the stack.
     let limits = [
         (libc::RLIMIT_STACK as i32, 32 * KIB, 4 * KIB),
         (libc::RLIMIT_AS as i32, 256 * KIB, 128 * KIB),
@@ -374,24 +403,25 @@ fn little_memory_is_enough() {
     ];
     let procfs = numbered();
     fs::write(procfs.path().join("net/nf_conntrack"), TRACKED).unwrap();
-    for way in ways(test, procfs.path()) {
-        let expected = report(program().args(&way));
-        // Addresses are random.
+    for case in demanding_arguments(test, procfs.path()) {
+        let expected = report(program().args(&case));
+        // Addresses are random, so each run needs slightly different memory.
         for _ in 0..10 {
             let mut program = program();
-            program.env_clear().args(&way);
+            program.env_clear().args(&case);
             for (resource, enough, _) in limits {
                 limit(&mut program, resource, enough);
             }
             let output = program.env("COLLECTD_HOSTNAME", "x").output().unwrap();
-            assert!(output.status.success(), "{way:?}: {output:?}");
-            assert_eq!(output.stdout.is_empty(), expected.is_empty(), "{way:?}");
+            assert!(output.status.success(), "{case:?} must succeed: {output:?}");
+            assert_eq!(output.stdout.is_empty(), expected.is_empty(), "{case:?}");
         }
-        for (resource, _, too_little) in limits {
+        for (resource, _, too_low) in limits {
             let mut program = program();
-            limit(program.env_clear().args(&way), resource, too_little);
+            limit(program.env_clear().args(&case), resource, too_low);
             let output = program.output().unwrap();
-            assert!(output.status.signal().is_some(), "{way:?} with {too_little}: {output:?}");
+            let signal = output.status.signal();
+            assert!(signal.is_some(), "{too_low} bytes must be too low for {case:?}: {output:?}");
         }
     }
 }
