@@ -1,13 +1,13 @@
-//! The program as its users run it.
+//! Tests that run the program, as its users do.
 
 #[path = "../oracles/mod.rs"]
-#[allow(dead_code, reason = "each of the two test targets needs a part of the oracles")]
+#[allow(dead_code, reason = "this target uses only some of the oracles")]
 mod oracles;
 #[path = "../samples/mod.rs"]
-#[allow(dead_code, reason = "the library's tests need more of the samples")]
+#[allow(dead_code, reason = "this target uses only some of the samples")]
 mod samples;
 
-/// Returns the path of the test that it stands in, as `cargo test` prints it.
+/// Returns the path of the enclosing test, as `cargo test` prints the path.
 macro_rules! test_name {
     () => {{
         fn here() {}

@@ -1,14 +1,16 @@
-//! Sockets that the kernel dumps, and what the program says of that.
+//! The kernel interface sock_diag, whose dumps of sockets the program reads.
 
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, UdpSocket};
 
-/// What the program calls it in a message.
+/// The name of sock_diag in a message of the program.
 pub const NAME: &str = "sock_diag (needs tcp_diag and udp_diag; --source proc works without)";
 
-/// Bytes that the program receives at once.
+/// The size of the program's buffer for a datagram, in bytes.
 pub const BUFFER: usize = 16384;
 
-/// Opens another number of sockets of each table, and gives what --all must count then, as of [`nonzero`].
+/// Opens 1 to 4 sockets for each table, a different number for every table.
+/// Returns the sockets, and the counts of `--all` in the form of
+/// [`nonzero`](super::nonzero).
 pub fn open_sockets() -> (Vec<TcpListener>, Vec<UdpSocket>, [&'static str; 4]) {
     const ANY4: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
     const ANY6: Ipv6Addr = Ipv6Addr::UNSPECIFIED;
