@@ -1,4 +1,4 @@
-//! The program as a plugin of a monitoring system (-w, -c).
+//! The program as a plugin of a monitoring system (`-w`, `-c`).
 
 use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
@@ -8,29 +8,33 @@ use std::process::Command;
 use crate::harness::{GROUPS, TABLES, numbered, procfs, program, report};
 use crate::samples::socket_table::{HEADER, STATES};
 
-/// Runs the program, which must say nothing on standard error, and gives its status and its line.
+/// Runs the program, asserts that the program prints only one line, to standard
+/// output, and returns the exit status and the line.
 fn check(command: &mut Command) -> (i32, String) {
     let output = command.output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{command:?}");
     let stdout = String::from_utf8(output.stdout).unwrap();
-    let line = stdout.strip_suffix('\n').unwrap_or_else(|| panic!("{command:?}: {stdout}"));
-    assert!(!line.bytes().any(|byte| byte.is_ascii_control()), "{line:?}");
+    let line = stdout
+        .strip_suffix('\n')
+        .unwrap_or_else(|| panic!("{command:?}: expected a line: {stdout}"));
+    assert!(!line.bytes().any(|byte| byte.is_ascii_control()), "expected one line: {line:?}");
     (output.status.code().unwrap(), line.to_string())
 }
 
-/// Runs the program, which must fail, and gives what it says of that.
+/// Runs the program, asserts that the program fails with status UNKNOWN, and
+/// returns the reason in the line.
 fn unknown(command: &mut Command) -> String {
     let (status, line) = check(command);
     assert_eq!(status, 3, "{command:?}");
-    // A monitor would take what is behind it for performance data.
-    assert!(!line.contains('|'), "{line}");
-    let what = line.strip_prefix("NETWORK-CONNECTIONS UNKNOWN - ");
-    what.unwrap_or_else(|| panic!("{line}")).to_string()
+    // A monitor would parse the text after a bar as performance data.
+    assert!(!line.contains('|'), "expected no performance data: {line}");
+    let reason = line.strip_prefix("NETWORK-CONNECTIONS UNKNOWN - ");
+    reason.unwrap_or_else(|| panic!("expected UNKNOWN: {line}")).to_string()
 }
 
 #[test]
-fn a_range_is_that_of_the_guidelines() {
-    // The range, numbers that raise an alert, and numbers that don't.
+fn ranges_follow_the_plugin_guidelines() {
+    // A range, the numbers that raise an alert, and the numbers that do not.
     let cases: [(&str, &[usize], &[usize]); 28] = [
         ("10", &[11, 47], &[0, 9, 10]),
         ("0", &[1, 47], &[0]),
@@ -55,7 +59,7 @@ fn a_range_is_that_of_the_guidelines() {
         ("@-5:10", &[0, 10], &[11]),
         ("@-10:-5", &[], &[0, 7, 47]),
         ("010", &[11], &[10]),
-        // More sockets than there can be, and less than none.
+        // Bounds above the largest possible count, and below zero.
         ("2147483647", &[], &[0, 47]),
         ("99999999999999999999", &[], &[0, 47]),
         ("99999999999:", &[0, 47], &[]),
@@ -79,7 +83,7 @@ fn a_range_is_that_of_the_guidelines() {
 }
 
 #[test]
-fn what_is_no_range_is_refused() {
+fn an_invalid_range_is_refused() {
     let ranges = [
         "", ":", ":10", "@", "@:", "@:10", "~", "@~", "~~:1", "~:~", "1:~", "~1:2", "20:10",
         "@20:10", "-5", "@-1", "-1:-5", "0:-1", "1.5", "1.0", "1:2.5", "1:2:3", "1::2", "10::",
@@ -89,8 +93,8 @@ fn what_is_no_range_is_refused() {
     for range in ranges {
         for option in ["-w", "--critical"] {
             let mut program = program();
-            let what = unknown(program.arg(option).arg(format!("tcp={range}")));
-            assert!(what.starts_with("invalid RANGE '"), "{program:?}: {what}");
+            let reason = unknown(program.arg(option).arg(format!("tcp={range}")));
+            assert!(reason.starts_with("invalid RANGE '"), "{program:?}: {reason}");
         }
     }
     assert_eq!(
@@ -101,8 +105,9 @@ fn what_is_no_range_is_refused() {
 }
 
 #[test]
-fn the_line_names_what_is_wrong_and_the_performance_data_everything() {
-    // The rows are 0 to 11 connections of tcp4 in each state, 12 to 23 of tcp6, and so on.
+fn the_text_names_each_alert_and_the_performance_data_each_key() {
+    // The states of tcp4 have 0 to 11 sockets, the states of tcp6 12 to 23, and
+    // so on.
     let cases: [(&[&str], i32, &str); 17] = [
         (
             &["-w", "tcp4.LISTEN=7", "-c", "udp=~:"],
@@ -114,7 +119,8 @@ fn the_line_names_what_is_wrong_and_the_performance_data_everything() {
             1,
             "WARNING - tcp.TIME_WAIT is 16 (outside 0:15) | 'tcp.TIME_WAIT'=16;0:15;4000;0;",
         ),
-        // The worse range is named, a lone end as what it means.
+        // The text names the range of the worse alert, and completes the range
+        // `65` to `0:65`.
         (
             &["-w", "tcp4=10", "-c", "tcp4=65"],
             2,
@@ -135,7 +141,8 @@ fn the_line_names_what_is_wrong_and_the_performance_data_everything() {
         (&["-c", "tcp4=@~:66"], 2, "CRITICAL - tcp4 is 66 (inside ~:66) | 'tcp4'=66;;@~:66;0;"),
         (&["-c", "tcp4=67:"], 2, "CRITICAL - tcp4 is 66 (outside 67:) | 'tcp4'=66;;67:;0;"),
         (&["-w", "tcp4=-5:5"], 1, "WARNING - tcp4 is 66 (outside -5:5) | 'tcp4'=66;-5:5;;0;"),
-        // Several keys: the worst is the status, and what is fine isn't named.
+        // With several keys, the status is the worst status of a key, and the
+        // text names only the keys with an alert.
         (
             &["-w", "tcp4=1", "-c", "udp4=9:", "-c", "all=@1128", "-w", "udp6.CLOSE=39"],
             2,
@@ -153,13 +160,14 @@ fn the_line_names_what_is_wrong_and_the_performance_data_everything() {
             1,
             "WARNING - tcp6 is 210 (outside 0:1) | 'tcp4'=66;;66;0; 'tcp6'=210;1;999;0; 'udp'=852;852;;0;",
         ),
-        // Each key once, where it was asked first; the last range of a kind holds.
+        // A key appears once, at the position of its first range. The last
+        // range of a severity applies.
         (
             &["-w", "tcp4=1", "-w", "udp=999", "-w", "tcp4=70", "-c", "tcp4=80"],
             0,
             "OK - tcp4 is 66, udp is 852 | 'tcp4'=66;70;80;0; 'udp'=852;999;;0;",
         ),
-        // In the other ways to say it.
+        // Other spellings of the options.
         (
             &["--warning=tcp4=1", "--critical", "udp=~:"],
             1,
@@ -181,7 +189,7 @@ fn the_line_names_what_is_wrong_and_the_performance_data_everything() {
 }
 
 #[test]
-fn every_key_can_be_held_against_a_range() {
+fn every_key_can_be_compared_with_a_range() {
     let procfs = numbered();
     let groups = GROUPS.iter().chain(&["tcp", "udp", "all"]);
     let keys = groups.flat_map(|group| {
@@ -196,19 +204,19 @@ fn every_key_can_be_held_against_a_range() {
         }
         let (exit_status, line) = check(program.arg(procfs.path()));
         assert_eq!(exit_status, status, "{line}");
-        let (named, performance_data) = line.split_once(" | ").unwrap();
-        assert_eq!(named.matches(" is ").count(), keys.len());
+        let (text, performance_data) = line.split_once(" | ").unwrap();
+        assert_eq!(text.matches(" is ").count(), keys.len());
         let labels = performance_data.split(' ').map(|data| data.split('\'').nth(1).unwrap());
         assert_eq!(labels.collect::<Vec<_>>(), keys);
     }
 }
 
 #[test]
-fn every_failure_is_told_to_the_monitor() {
+fn every_failure_is_reported_as_unknown() {
     let nothing = tempfile::tempdir().unwrap();
     let path = nothing.path().to_str().unwrap();
     let see = "; see 'network-connections --help'";
-    // What comes first on the line doesn't matter.
+    // An error may come before the option that makes the run a check.
     let cases: [(&[&str], String); 17] = [
         (&["-wtcp=1", path], format!("{path}/net/tcp: No such file or directory")),
         (&[path, "-ctcp=1"], format!("{path}/net/tcp: No such file or directory")),
@@ -241,13 +249,13 @@ fn every_failure_is_told_to_the_monitor() {
             "/nowhere/FILE.tmp: No such file or directory".to_string(),
         ),
     ];
-    for (arguments, what) in cases {
-        assert_eq!(unknown(program().args(arguments)), what, "{arguments:?}");
+    for (arguments, reason) in cases {
+        assert_eq!(unknown(program().args(arguments)), reason, "{arguments:?}");
     }
 }
 
 #[test]
-fn help_and_version_are_no_measurement() {
+fn help_and_version_exit_with_unknown_in_a_check() {
     for option in ["--help", "-V"] {
         let expected = report(program().arg(option));
         for arguments in [[option, "-wtcp=1"], ["-ctcp=1", option]] {
@@ -260,7 +268,7 @@ fn help_and_version_are_no_measurement() {
 }
 
 #[test]
-fn a_line_that_nobody_gets_is_a_failure() {
+fn a_check_that_can_not_print_exits_with_unknown() {
     for arguments in [["-wtcp=~:", "-a"], ["-ctcp=~:", "--help"], ["-ctcp=~:", "--what"]] {
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
         let output = program().args(arguments).stdout(full).output().unwrap();
@@ -270,7 +278,7 @@ fn a_line_that_nobody_gets_is_a_failure() {
 }
 
 #[test]
-fn what_is_quoted_can_not_pass_for_more_than_that() {
+fn quoted_input_is_escaped_in_the_line() {
     let hostile = b"0|'tcp'=0;;;0;\x1b[2J\r\x07\xff\\";
     let shown = r"0\x7c'tcp'=0;;;0;\x1b[2J\x0d\x07\xff\x5c";
     for table in TABLES {
@@ -278,15 +286,15 @@ fn what_is_quoted_can_not_pass_for_more_than_that() {
         let path = procfs.path().join("net").join(table);
         fs::write(path, [HEADER.as_bytes(), hostile, b"\n"].concat()).unwrap();
         let file = format!("{}/net/{table}", procfs.path().display());
-        let what = unknown(program().arg("-wtcp=~:").arg(procfs.path()));
-        assert_eq!(what, format!("{file}: line 2 is not a row of this table: '{shown}'"));
+        let reason = unknown(program().arg("-wtcp=~:").arg(procfs.path()));
+        assert_eq!(reason, format!("{file}: line 2 is not a row of this table: '{shown}'"));
     }
     let hostile = OsStr::from_bytes(hostile);
-    let what = unknown(program().arg("-wtcp=~:").arg(hostile));
-    assert_eq!(what, format!("{shown}/net/tcp: No such file or directory"));
+    let reason = unknown(program().arg("-wtcp=~:").arg(hostile));
+    assert_eq!(reason, format!("{shown}/net/tcp: No such file or directory"));
     for option in ["-q", "-w", "-c", "-f", "-i", "--local-port", "--what", "-"] {
-        let what = unknown(program().arg("-wtcp=~:").arg(option).arg(hostile).arg(hostile));
-        assert!(what.contains("; see 'network-connections --help'"), "{what}");
+        let reason = unknown(program().arg("-wtcp=~:").arg(option).arg(hostile).arg(hostile));
+        assert!(reason.contains("; see 'network-connections --help'"), "{reason}");
     }
 }
 

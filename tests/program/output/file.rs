@@ -1,4 +1,4 @@
-//! A file in the place of standard output (-o).
+//! Output to a file instead of standard output (`-o`).
 
 use std::collections::BTreeSet;
 use std::ffi::{CStr, CString};
@@ -18,28 +18,29 @@ use tempfile::TempDir;
 
 use crate::harness::supervisor::{Answer, can_supervise, supervise};
 use crate::harness::{
-    before_exec, fails, in_namespace, lock, message, mkfifo, numbered, procfs, procfs_of, program,
-    refusal, report, without_privilege,
+    before_exec, fails, in_namespace, limit, lock, message, mkfifo, numbered, procfs, procfs_of,
+    program, refusal, report, without_privilege,
 };
 use crate::samples::socket_table::HEADER;
 
 const OLD: &str = "the old contents\n";
 
-/// A directory with a FILE.
+/// Creates a directory with a file named FILE.
 fn directory() -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("FILE"), OLD).unwrap();
     directory
 }
 
-/// The program that writes this file.
+/// Returns a command that runs the program with `file` as the output file.
 fn program_to(file: &Path) -> Command {
     let mut program = program();
     program.arg("-o").arg(file);
     program
 }
 
-/// What a directory has: of each file its name, its inode, its mode, and its contents or where it leads.
+/// Returns the name, inode, mode and contents of each file in a directory. The
+/// contents of a symbolic link are its target.
 fn listing(directory: &Path) -> Vec<(String, u64, u32, Vec<u8>)> {
     let files = fs::read_dir(directory).unwrap().map(|file| {
         let path = file.unwrap().path();
@@ -69,11 +70,13 @@ fn fails_and_changes_nothing(program: &mut Command, directory: &Path, message: &
     assert_eq!(listing(directory), before, "{program:?}");
 }
 
+/// Returns the path of the temporary file that the program writes first.
 fn temporary(file: &Path) -> PathBuf {
     format!("{}.tmp", file.display()).into()
 }
 
-fn not_written(file: &Path, reason: &str) -> String {
+/// Returns the message that the program prints after a failure on `file`.
+fn failure(file: &Path, reason: &str) -> String {
     format!("network-connections: {}: {reason}\n", file.display())
 }
 
@@ -102,7 +105,7 @@ fn the_file_has_what_standard_output_would_have() {
 }
 
 #[test]
-fn everybody_may_read_the_file_whatever_the_umask_and_the_mode_before() {
+fn everybody_may_read_the_file_whatever_the_umask_and_the_old_mode() {
     for umask in [0o077, 0o000, 0o022, 0o777] {
         for mode in [None, Some(0o600), Some(0o777)] {
             let directory = directory();
@@ -112,7 +115,7 @@ fn everybody_may_read_the_file_whatever_the_umask_and_the_mode_before() {
                 None => fs::remove_file(&file).unwrap(),
             }
             let mut program = program_to(&file);
-            // SAFETY: it has no preconditions.
+            // SAFETY: umask has no preconditions.
             before_exec(&mut program, move || unsafe { libc::umask(umask) } as libc::c_int);
             report(&mut program);
             assert_eq!(file.metadata().unwrap().mode() & 0o7777, 0o644, "{umask:03o} {mode:?}");
@@ -121,19 +124,20 @@ fn everybody_may_read_the_file_whatever_the_umask_and_the_mode_before() {
 }
 
 #[test]
-fn the_file_is_another_one() {
+fn a_new_file_replaces_the_old_one() {
     let directory = directory();
     let file = directory.path().join("FILE");
     let link = directory.path().join("link");
     fs::hard_link(&file, &link).unwrap();
     report(&mut program_to(&file));
-    // Who has the old one open, or by another name, still has all of it.
+    // The old contents stay for a process that has the old file open, and under
+    // another name of the old file.
     assert_eq!(fs::read_to_string(&link).unwrap(), OLD);
     assert_ne!(file.metadata().unwrap().ino(), link.metadata().unwrap().ino());
 }
 
 #[test]
-fn a_name_without_a_directory_is_in_the_current_one() {
+fn a_relative_path_starts_in_the_current_directory() {
     for name in ["FILE", "FILE.tmp", ".tmp", "-x", "a b", "./FILE", "../FILE", "d//FILE"] {
         let parent = tempfile::tempdir().unwrap();
         let current = parent.path().join("current");
@@ -141,7 +145,7 @@ fn a_name_without_a_directory_is_in_the_current_one() {
         report(program_to(Path::new(name)).current_dir(&current));
         assert!(fs::read_to_string(current.join(name)).unwrap().ends_with("}\n}\n"), "{name}");
         report(program().arg(format!("--output={name}")).current_dir(&current));
-        let files = [parent.path(), &current, &current.join("d")].map(|it| names(it).len());
+        let files = [parent.path(), &current, &current.join("d")].map(|path| names(path).len());
         assert_eq!(files.iter().sum::<usize>(), 3, "{name}");
     }
     for arguments in [&["-o", ""][..], &["--output="]] {
@@ -150,7 +154,7 @@ fn a_name_without_a_directory_is_in_the_current_one() {
 }
 
 #[test]
-fn counts_that_can_not_be_had_leave_the_file() {
+fn a_run_without_counts_leaves_the_directory_unchanged() {
     let garbage = [HEADER, "garbage\n"].concat();
     let directory = directory();
     let file = directory.path().join("FILE");
@@ -166,20 +170,20 @@ fn counts_that_can_not_be_had_leave_the_file() {
     let message = message(procfs.path(), "udp", "No such file or directory");
     let mut program = program_to(&file);
     fails_and_changes_nothing(program.arg(procfs.path()), directory.path(), &message);
-    // Nor does a command line that makes no sense make one.
+    // A usage error or `--help` creates no file.
     refusal(program_to(&directory.path().join("new")).arg("--what"));
     report(program_to(&directory.path().join("new")).arg("--help"));
     assert_eq!(names(directory.path()), ["FILE"]);
 }
 
 #[test]
-fn a_file_that_can_not_be_written_is_an_error() {
+fn a_path_that_can_not_be_written_is_an_error() {
     let directory = directory();
-    // The name of the temporary file is longer, by more than there is room.
+    // With `.tmp` at the end, the name exceeds the limit of 255 bytes.
     let long = "x".repeat(253);
     fs::write(directory.path().join(&long), OLD).unwrap();
     let too_long = "x".repeat(256);
-    // With what the temporary file's name ends in, if that is the problem.
+    // The path, and the suffix `.tmp` if the message names the temporary file.
     let cases = [
         ("nowhere/FILE", ".tmp", "No such file or directory"),
         ("nowhere/", ".tmp", "No such file or directory"),
@@ -209,14 +213,14 @@ fn a_file_that_can_not_be_written_is_an_error() {
 }
 
 #[test]
-fn a_directory_that_may_not_be_written_to_is_an_error() {
+fn a_directory_without_write_permission_is_an_error() {
     let directory = directory();
     fs::set_permissions(&directory, Permissions::from_mode(0o555)).unwrap();
     for name in ["FILE", "new"] {
         let file = directory.path().join(name);
         let mut program = program_to(&file);
         without_privilege(&mut program);
-        let message = not_written(&temporary(&file), "Permission denied");
+        let message = failure(&temporary(&file), "Permission denied");
         fails_and_changes_nothing(&mut program, directory.path(), &message);
     }
     fs::set_permissions(&directory, Permissions::from_mode(0o755)).unwrap();
@@ -231,20 +235,20 @@ fn a_full_file_system_is_an_error() {
     let path = CString::new(directory.path().as_os_str().as_bytes()).unwrap();
     let mount = |directory: &CStr, flags, options: &CStr| {
         let (kind, directory) = (c"tmpfs".as_ptr(), directory.as_ptr());
-        // SAFETY: it is given C strings.
+        // SAFETY: all pointers point at C strings, which tmpfs accepts as data.
         let result = unsafe { libc::mount(kind, directory, kind, flags, options.as_ptr().cast()) };
         assert_eq!(result, 0, "{}", io::Error::last_os_error());
     };
-    // What is mounted here is not to be seen elsewhere.
+    // With private mounts, other namespaces do not see the file system.
     mount(c"/", libc::MS_REC | libc::MS_PRIVATE, c"");
     mount(&path, 0, c"size=64k");
     let file = directory.path().join("FILE");
     fs::write(&file, OLD).unwrap();
     let mut filler = File::create(directory.path().join("filler")).unwrap();
     while filler.write_all(&[b'x'; 1024]).is_ok() {}
-    let message = not_written(&temporary(&file), "No space left on device");
+    let message = failure(&temporary(&file), "No space left on device");
     fails_and_changes_nothing(&mut program_to(&file), directory.path(), &message);
-    // What a run has left that was killed is in the way no more.
+    // The run first removes a temporary file of a killed run, and so has space.
     fs::rename(directory.path().join("filler"), directory.path().join("FILE.tmp")).unwrap();
     drop(filler);
     report(&mut program_to(&file));
@@ -252,25 +256,24 @@ fn a_full_file_system_is_an_error() {
 }
 
 #[test]
-fn a_limit_of_the_file_size_leaves_the_file() {
+fn a_file_size_limit_leaves_the_old_file() {
     for ignored in [true, false] {
         let directory = directory();
         let file = directory.path().join("FILE");
         let before = listing(directory.path());
         let mut program = program_to(&file);
         before_exec(&mut program, move || {
-            let limit = libc::rlimit { rlim_cur: 100, rlim_max: 100 };
             let action = if ignored { libc::SIG_IGN } else { libc::SIG_DFL };
-            // SAFETY: neither action is a function.
+            // SAFETY: the action is not a signal handler.
             unsafe { libc::signal(libc::SIGXFSZ, action) };
-            // SAFETY: it is given the address of a limit.
-            unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &limit) }
+            0
         });
+        limit(&mut program, libc::RLIMIT_FSIZE as i32, 100);
         if ignored {
-            let message = not_written(&temporary(&file), "File too large");
+            let message = failure(&temporary(&file), "File too large");
             fails_and_changes_nothing(&mut program, directory.path(), &message);
         } else {
-            // The signal ends it. (It may also dump core, which would be larger than the limit.)
+            // The signal kills the program. A core file would exceed the limit.
             assert_eq!(program.output().unwrap().status.signal(), Some(libc::SIGXFSZ));
             let kept = listing(directory.path());
             assert!(before.iter().all(|file| kept.contains(file)), "{kept:?}");
@@ -279,7 +282,7 @@ fn a_limit_of_the_file_size_leaves_the_file() {
 }
 
 #[test]
-fn what_is_no_regular_file_stays_what_it_is() {
+fn a_file_that_is_not_regular_is_never_replaced() {
     type Make = fn(&Path) -> io::Result<()>;
     let cases: [(&str, Make); 8] = [
         ("a directory", |path| fs::create_dir(path)),
@@ -291,33 +294,33 @@ fn what_is_no_regular_file_stays_what_it_is() {
         ("a link to nothing", |path| symlink("nowhere", path)),
         ("a link to itself", |path| symlink("other", path)),
     ];
-    for (what, make) in cases {
+    for (kind, make) in cases {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("precious"), OLD).unwrap();
         let file = directory.path().join("other");
-        make(&file).unwrap_or_else(|error| panic!("{what}: {error}"));
-        let message = not_written(&file, "Not a regular file");
+        make(&file).unwrap_or_else(|error| panic!("expected to create {kind}: {error}"));
+        let message = failure(&file, "Not a regular file");
         fails_and_changes_nothing(&mut program_to(&file), directory.path(), &message);
     }
     fails(
         &mut program_to(Path::new("/dev/null")),
         1,
-        &not_written(Path::new("/dev/null"), "Not a regular file"),
+        &failure(Path::new("/dev/null"), "Not a regular file"),
     );
     assert!(fs::symlink_metadata("/dev/null").unwrap().file_type().is_char_device());
-    fails(&mut program_to(Path::new("/")), 1, &not_written(Path::new("/"), "Not a regular file"));
+    fails(&mut program_to(Path::new("/")), 1, &failure(Path::new("/"), "Not a regular file"));
 }
 
 #[test]
-fn what_a_killed_run_has_left_is_removed() {
+fn a_leftover_temporary_file_is_replaced() {
     type Leave = fn(&Path) -> io::Result<()>;
     let cases: [(&str, Leave); 5] = [
         ("a file", |path| fs::write(path, "half of the conte")),
-        ("a file for its owner", |path| {
+        ("a read-only file", |path| {
             fs::write(path, "")?;
             fs::set_permissions(path, Permissions::from_mode(0o400))
         }),
-        // As somebody else may have, where everybody may write.
+        // Links that another user may create in a shared directory.
         ("a link to a file", |path| symlink("precious", path)),
         ("a link to nothing", |path| symlink("nowhere", path)),
         ("another name of a file", |path| fs::hard_link(path.with_file_name("precious"), path)),
@@ -325,7 +328,7 @@ fn what_a_killed_run_has_left_is_removed() {
     for (name, temporary) in
         [("FILE", "FILE.tmp"), ("FILE.tmp", "FILE.tmp.new"), ("a.json", "a.json.tmp")]
     {
-        for (what, leave) in cases {
+        for (kind, leave) in cases {
             let directory = tempfile::tempdir().unwrap();
             let precious = directory.path().join("precious");
             fs::write(&precious, OLD).unwrap();
@@ -334,25 +337,26 @@ fn what_a_killed_run_has_left_is_removed() {
             let file = directory.path().join(name);
             report(&mut program_to(&file));
             let metadata = file.symlink_metadata().unwrap();
-            assert_eq!(metadata.mode(), libc::S_IFREG | 0o644, "{what}");
-            assert!(fs::read_to_string(&file).unwrap().ends_with("}\n}\n"), "{what}");
-            assert_eq!(names(directory.path()), [name, "precious"], "{what}");
-            assert_eq!(fs::read_to_string(&precious).unwrap(), OLD, "{what}");
-            assert_eq!(precious.metadata().unwrap().mode() & 0o7777, 0o600, "{what}");
+            assert_eq!(metadata.mode(), libc::S_IFREG | 0o644, "{kind}");
+            assert!(fs::read_to_string(&file).unwrap().ends_with("}\n}\n"), "{kind}");
+            assert_eq!(names(directory.path()), [name, "precious"], "{kind}");
+            assert_eq!(fs::read_to_string(&precious).unwrap(), OLD, "{kind}");
+            assert_eq!(precious.metadata().unwrap().mode() & 0o7777, 0o600, "{kind}");
         }
     }
 }
 
 #[test]
-fn what_no_run_has_left_stays() {
+fn a_directory_with_the_name_of_the_temporary_file_is_an_error() {
     let directory = directory();
     fs::create_dir(directory.path().join("FILE.tmp")).unwrap();
     let file = directory.path().join("FILE");
-    let message = not_written(&temporary(&file), "File exists");
+    let message = failure(&temporary(&file), "File exists");
     fails_and_changes_nothing(&mut program_to(&file), directory.path(), &message);
 }
 
-/// Two procfs directories whose reports differ, in length too; and the reports.
+/// Returns two procfs directories and their reports, which differ in contents
+/// and in length.
 fn two_systems() -> [(TempDir, String); 2] {
     [procfs(&[]), procfs_of(|_, state| 10 + 9 * state)].map(|procfs| {
         let report = report(program().arg(procfs.path()));
@@ -367,7 +371,8 @@ fn readers_see_all_of_one_report_while_several_processes_write() {
     let directory = directory();
     let file = directory.path().join("FILE");
     fs::write(&file, &systems[0].1).unwrap();
-    // A second, and on a slow system longer, until each has written and both reports were seen.
+    // The test lasts at least a second, until more than four runs have finished
+    // and the reader has seen both reports.
     let start = Instant::now();
     let is_over = AtomicBool::new(false);
     let written = AtomicUsize::new(0);
@@ -387,10 +392,13 @@ fn readers_see_all_of_one_report_while_several_processes_write() {
             all && start.elapsed() > Duration::from_secs(1)
         };
         while !is_enough(seen) {
-            assert!(start.elapsed() < DEADLINE, "{written:?} were written, and {seen:?} seen");
+            assert!(
+                start.elapsed() < DEADLINE,
+                "expected more writes than {written:?} and both reports, not {seen:?}"
+            );
             let contents = fs::read_to_string(&file).unwrap();
-            let place = systems.iter().position(|(_, report)| *report == contents);
-            seen[place.unwrap_or_else(|| panic!("no report: {contents}"))] += 1;
+            let index = systems.iter().position(|(_, report)| *report == contents);
+            seen[index.unwrap_or_else(|| panic!("expected a complete report: {contents}"))] += 1;
         }
         is_over.store(true, Ordering::Relaxed);
     });
@@ -398,7 +406,7 @@ fn readers_see_all_of_one_report_while_several_processes_write() {
 }
 
 #[test]
-fn a_run_that_is_killed_leaves_a_whole_file() {
+fn a_killed_run_leaves_the_old_file_or_the_new_one() {
     let name = test_name!();
     if !can_supervise(name) {
         return;
@@ -407,16 +415,18 @@ fn a_run_that_is_killed_leaves_a_whole_file() {
     let new = report(program().arg(procfs.path()));
     let directory = directory();
     let file = directory.path().join("FILE");
-    // Whether FILE is the new one, and what is in the directory.
+    // Whether FILE is new, and the names in the directory.
     let mut left = BTreeSet::new();
-    // Before its first call, before the next one, and so on. (Each run finds what the one before has left.)
+    // The first run dies before its first system call, the next run before its
+    // second call, and so on. Each run finds the files that its predecessor
+    // left.
     for last in 0.. {
         fs::write(&file, OLD).unwrap();
         let run = supervise(program_to(&file).arg(procfs.path()), |call| {
             if call.index == last { Answer::Kill } else { Answer::GoOn }
         });
         let contents = fs::read_to_string(&file).unwrap();
-        assert!(contents == OLD || contents == new, "{contents}");
+        assert!(contents == OLD || contents == new, "expected old or new contents: {contents}");
         let names = names(directory.path());
         if run.output.status.success() {
             assert_eq!((contents, &names[..]), (new, &["FILE".to_string()][..]));
@@ -425,13 +435,14 @@ fn a_run_that_is_killed_leaves_a_whole_file() {
         assert_eq!(run.output.status.signal(), Some(libc::SIGKILL));
         left.insert((contents == new, names.join(" ")));
     }
-    // Before there is the other file, while there is, and behind its renaming.
+    // Before the program creates the temporary file, while the temporary file
+    // exists, and after the rename.
     let expected = [(false, "FILE"), (false, "FILE FILE.tmp"), (true, "FILE")];
     assert_eq!(left, expected.map(|(is_new, names)| (is_new, names.to_string())).into());
 }
 
 #[test]
-fn a_run_waits_while_another_one_has_the_directory_but_not_for_ever() {
+fn a_run_waits_for_a_locked_directory_for_a_limited_time() {
     let directory = directory();
     let file = directory.path().join("FILE");
     let locked = File::open(&directory).unwrap();
@@ -444,7 +455,8 @@ fn a_run_waits_while_another_one_has_the_directory_but_not_for_ever() {
     assert!(child.wait().unwrap().success());
     assert_ne!(fs::read_to_string(&file).unwrap(), OLD);
 
-    // As by the shell command flock, around the program itself.
+    // The lock stays, as if the shell command flock had locked the directory
+    // and started the program.
     let locked = File::open(&directory).unwrap();
     lock(&locked);
     fs::write(&file, OLD).unwrap();

@@ -1,4 +1,4 @@
-//! The numbers in every format.
+//! The counts in every format, and the numbers of `--query`.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -18,9 +18,12 @@ use crate::samples::socket_table::{HEADER, STATES};
 
 const FORMATS: [&str; 5] = ["json", "ndjson", "prometheus", "influx", "collectd"];
 
+/// A function that returns the count of a state in a table. Both arguments are
+/// indices.
 type Number = fn(usize, usize) -> usize;
 
-/// Every group in the order of the report, with the number of each state.
+/// Returns every group in the order of the report, with the counts of its
+/// states.
 fn groups(number: Number) -> Vec<(&'static str, Vec<usize>)> {
     let sum = |tables: &[usize]| {
         let states = 0..STATES.len();
@@ -32,7 +35,8 @@ fn groups(number: Number) -> Vec<(&'static str, Vec<usize>)> {
         .collect()
 }
 
-/// What a format is for these numbers.
+/// Returns the report of these counts in a format, except the comments of
+/// Prometheus.
 fn expected(format: &str, number: Number) -> String {
     let lines = |line: &dyn Fn(usize, &str, usize) -> String| {
         let states = (0..TABLES.len() * STATES.len()).map(|n| (n / STATES.len(), n % STATES.len()));
@@ -81,7 +85,7 @@ fn expected(format: &str, number: Number) -> String {
 }
 
 #[test]
-fn every_number_is_in_its_place_in_every_format() {
+fn every_format_shows_every_count() {
     let fixtures: [(_, Number); 2] = [(numbered(), number), (procfs(&[]), |_, _| 0)];
     for (procfs, number) in &fixtures {
         for format in FORMATS {
@@ -105,9 +109,9 @@ fn every_number_is_in_its_place_in_every_format() {
     }
 }
 
-/// (What the other test expects is computed. This is not.)
+// The expected lines are literals, unlike the lines of the function `expected`.
 #[test]
-fn the_first_lines_of_every_format() {
+fn lines_of_the_formats_match_literals() {
     let procfs = numbered();
     let cases = [
         ("json", 2, "        \"FIN_WAIT1\": 0,"),
@@ -133,7 +137,7 @@ fn the_first_lines_of_every_format() {
 }
 
 #[test]
-fn no_format_shows_a_part_of_the_numbers() {
+fn no_format_shows_a_part_of_the_counts() {
     let garbage = format!("{HEADER}garbage\n");
     let procfs = procfs(&[("udp6", &garbage)]);
     let message = message(procfs.path(), "udp6", "line 2 is not a row of this table: 'garbage'");
@@ -143,10 +147,11 @@ fn no_format_shows_a_part_of_the_numbers() {
     fails(program().args(["-q", "tcp4"]).arg(procfs.path()), 1, &message);
 }
 
-/// The host and the interval in what it prints for collectd, which must be the same in all 48 lines.
-fn origin(program: &mut Command) -> [String; 2] {
+/// Runs the program in the format for collectd, and returns the host and the
+/// interval of its lines. Asserts that all 48 lines agree.
+fn host_and_interval(program: &mut Command) -> [String; 2] {
     let procfs = numbered();
-    // With --interval it goes on, and nothing but this ends it.
+    // With `--interval`, the program runs until the test kills it.
     let (ours, theirs) = UnixDatagram::pair().unwrap();
     ours.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     program.args(["-f", "collectd"]).arg(procfs.path()).stdout(OwnedFd::from(theirs));
@@ -164,38 +169,38 @@ fn origin(program: &mut Command) -> [String; 2] {
 }
 
 #[test]
-fn collectds_host_and_interval() {
-    let kernels = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
-    let kernels = kernels.trim_end();
+fn collectd_host_and_interval_follow_options_and_environment() {
+    let hostname = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    let hostname = hostname.trim_end();
     type Variables<'a> = &'a [(&'a str, &'a str)];
     let cases: [(Variables, &[&str], [&str; 2]); 9] = [
-        (&[], &[], [kernels, "10"]),
-        (&[("COLLECTD_HOSTNAME", ""), ("COLLECTD_INTERVAL", "")], &[], [kernels, "10"]),
-        (&[("COLLECTD_HOSTNAME_", "x"), ("COLLECTD_INTERVAL_", "1")], &[], [kernels, "10"]),
+        (&[], &[], [hostname, "10"]),
+        (&[("COLLECTD_HOSTNAME", ""), ("COLLECTD_INTERVAL", "")], &[], [hostname, "10"]),
+        (&[("COLLECTD_HOSTNAME_", "x"), ("COLLECTD_INTERVAL_", "1")], &[], [hostname, "10"]),
         (&[("COLLECTD_HOSTNAME", "router.lan")], &[], ["router.lan", "10"]),
-        (&[("COLLECTD_INTERVAL", "60")], &[], [kernels, "60"]),
-        // As collectd has it.
+        (&[("COLLECTD_INTERVAL", "60")], &[], [hostname, "60"]),
+        // The form in which collectd sets the interval.
         (&[("COLLECTD_HOSTNAME", "a"), ("COLLECTD_INTERVAL", "10.000")], &[], ["a", "10.000"]),
-        (&[], &["-i", "30"], [kernels, "30"]),
-        (&[("COLLECTD_INTERVAL", "60")], &["-i86400"], [kernels, "86400"]),
-        (&[("COLLECTD_INTERVAL", "60")], &["-i", "7", "--interval=8"], [kernels, "8"]),
+        (&[], &["-i", "30"], [hostname, "30"]),
+        (&[("COLLECTD_INTERVAL", "60")], &["-i86400"], [hostname, "86400"]),
+        (&[("COLLECTD_INTERVAL", "60")], &["-i", "7", "--interval=8"], [hostname, "8"]),
     ];
     for (variables, arguments, expected) in cases {
         let mut program = plain_program();
         program.args(arguments).envs(variables.iter().copied());
-        assert_eq!(origin(&mut program), expected, "{variables:?} {arguments:?}");
+        assert_eq!(host_and_interval(&mut program), expected, "{variables:?} {arguments:?}");
     }
 }
 
 #[test]
-fn a_host_with_the_longest_name_or_a_strange_one() {
+fn every_hostname_of_the_kernel_fits_and_is_escaped() {
     let test = test_name!();
     if !in_namespace(test, libc::CLONE_NEWUTS) {
         return;
     }
     let procfs = numbered();
     for name in hostile(0).into_iter().filter(|name| name.len() <= 64).chain([vec![b'x'; 64]]) {
-        // SAFETY: the bytes are as many.
+        // SAFETY: `name` is readable memory of this length.
         assert_eq!(unsafe { libc::sethostname(name.as_ptr().cast(), name.len()) }, 0);
         let printed = report(plain_program().args(["-f", "collectd"]).arg(procfs.path()));
         assert_eq!(printed, for_collectd(&shown(&name), "10"));
@@ -203,7 +208,7 @@ fn a_host_with_the_longest_name_or_a_strange_one() {
 }
 
 #[test]
-fn a_host_that_does_not_fit_is_an_error_or_shown_whole() {
+fn a_long_host_is_shown_whole_or_is_an_error() {
     let procfs = procfs(&[]);
     for length in [100, 255, 256, 400, 1024, 1025, 20_000] {
         let host = "x".repeat(length);
@@ -223,9 +228,9 @@ fn a_host_that_does_not_fit_is_an_error_or_shown_whole() {
 }
 
 #[test]
-fn what_would_break_collectds_commands_is_escaped() {
+fn hostile_environment_variables_are_escaped_for_collectd() {
     let procfs = numbered();
-    // (A longer one may not fit.)
+    // A longer string may not fit.
     for word in hostile(0).into_iter().filter(|word| word.len() <= 64) {
         let run = |host: &[u8], interval: &[u8]| {
             let mut program = plain_program();
@@ -238,14 +243,15 @@ fn what_would_break_collectds_commands_is_escaped() {
     }
 }
 
-/// What it prints for collectd, of this host at this interval.
+/// Returns the report of [`numbered`] for collectd, with this host and this
+/// interval.
 fn for_collectd(host: &str, interval: &str) -> String {
     let text = expected("collectd", number);
     text.replace("\"here/", &format!("\"{host}/"))
         .replace("interval=10 ", &format!("interval={interval} "))
 }
 
-/// Every key, in the order of the report, and its number.
+/// Returns every key in the order of the report, with its number.
 fn keys() -> Vec<(String, usize)> {
     let groups = groups(number).into_iter();
     groups
@@ -260,7 +266,7 @@ fn keys() -> Vec<(String, usize)> {
 }
 
 #[test]
-fn numbers_are_shown_in_the_order_asked() {
+fn numbers_are_printed_in_the_order_of_the_queries() {
     let procfs = numbered();
     let mut backwards = keys();
     backwards.reverse();
@@ -290,7 +296,7 @@ fn numbers_are_shown_in_the_order_asked() {
 }
 
 #[test]
-fn a_key_is_a_whole_name() {
+fn a_key_must_match_exactly() {
     let keys: [&[u8]; 20] = [
         b"",
         b".",
@@ -322,15 +328,15 @@ fn a_key_is_a_whole_name() {
             })
             .collect();
         let mut program = program();
-        let what = refusal(program.arg("-q").arg(OsStr::from_bytes(key)));
-        assert_eq!(what, format!("invalid KEY '{shown}' (expected GROUP or GROUP.STATE)"));
+        let reason = refusal(program.arg("-q").arg(OsStr::from_bytes(key)));
+        assert_eq!(reason, format!("invalid KEY '{shown}' (expected GROUP or GROUP.STATE)"));
     }
 }
 
 #[test]
-fn the_counts_are_shown_in_one_way_only() {
-    let what = "only one of --format, --query and --warning/--critical may be used";
-    // The default format, asked for, is one of the ways as well.
+fn presentation_options_exclude_each_other() {
+    let reason = "only one of --format, --query and --warning/--critical may be used";
+    // An explicit `--format json` also excludes the other presentations.
     let ways: [&[&str]; 5] =
         [&["-f", "json"], &["-fndjson"], &["--query=tcp"], &["-w", "tcp=1"], &["-ctcp=1"]];
     let kind = |way: &[&str]| way[0].trim_start_matches('-').as_bytes()[0];
@@ -347,11 +353,11 @@ fn the_counts_are_shown_in_one_way_only() {
                 assert_eq!(output.status.code(), Some(3), "{program:?}");
                 assert_eq!(output.stderr, b"", "{program:?}");
                 let line = format!(
-                    "NETWORK-CONNECTIONS UNKNOWN - {what}; see 'network-connections --help'\n"
+                    "NETWORK-CONNECTIONS UNKNOWN - {reason}; see 'network-connections --help'\n"
                 );
                 assert_eq!(String::from_utf8_lossy(&output.stdout), line, "{program:?}");
             } else {
-                assert_eq!(refusal(&mut program), what, "{program:?}");
+                assert_eq!(refusal(&mut program), reason, "{program:?}");
             }
         }
     }
