@@ -1,4 +1,4 @@
-//! One report after another (-i).
+//! Reports that repeat (`-i`).
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -20,9 +20,10 @@ use crate::harness::{
 };
 use crate::samples::socket_table::HEADER;
 
-/// The program, once it runs, and what it prints: a datagram for each write.
+/// A running program, and the socket that is its standard output.
 struct Running {
     child: Child,
+    /// The socket that receives a datagram for each write.
     writes: UnixDatagram,
 }
 
@@ -30,10 +31,11 @@ impl Running {
     fn start(mut command: Command) -> io::Result<Running> {
         let (ours, theirs) = UnixDatagram::pair()?;
         ours.set_read_timeout(Some(Duration::from_secs(20)))?;
-        // Whoever runs the tests in the background has these ignored.
+        // A process that a shell starts in the background ignores these
+        // signals, and the tests may be such a process.
         for signal in [libc::SIGINT, libc::SIGHUP] {
             before_exec(&mut command, move || {
-                // SAFETY: it is the default.
+                // SAFETY: SIG_DFL is not a signal handler.
                 match unsafe { libc::signal(signal, libc::SIG_DFL) } {
                     libc::SIG_ERR => -1,
                     _ => 0,
@@ -44,20 +46,22 @@ impl Running {
         Ok(Running { child, writes: ours })
     }
 
-    /// Waits for the next write.
+    /// Waits for the next write, and returns its text.
     fn next(&self) -> String {
         let mut datagram = [0; 16384];
         let length = self.writes.recv(&mut datagram).unwrap();
         String::from_utf8(datagram[..length].to_vec()).unwrap()
     }
 
-    /// Sends a signal, which must end it at once.
+    /// Sends a signal to the program, asserts that the program ends at once,
+    /// and returns the exit status.
     fn end(&mut self, signal: libc::c_int) -> ExitStatus {
-        // SAFETY: it takes numbers.
-        assert_eq!(unsafe { libc::kill(self.child.id() as libc::pid_t, signal) }, 0);
+        send_signal(self.child.id() as libc::pid_t, signal);
         ends_within(&mut self.child, Duration::from_millis(500))
     }
 
+    /// Returns all text that the program wrote to standard error. The program
+    /// has ended.
     fn errors(&mut self) -> String {
         let mut errors = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
@@ -65,7 +69,16 @@ impl Running {
     }
 }
 
-/// Waits for its end. (An alarm doesn't end it, as it does other programs here: it takes that for its own.)
+/// Sends a signal to a process, or to a process group if `process` is negative.
+fn send_signal(process: libc::pid_t, signal: libc::c_int) {
+    // SAFETY: kill has no preconditions.
+    assert_eq!(unsafe { libc::kill(process, signal) }, 0);
+}
+
+/// Asserts that a child ends within this time, and returns the exit status.
+///
+/// The alarm of [`program`] would not end a child that hangs, because SIGALRM
+/// is a tick for a program with `--interval`.
 fn ends_within(child: &mut Child, time: Duration) -> ExitStatus {
     let start = Instant::now();
     loop {
@@ -74,12 +87,14 @@ fn ends_within(child: &mut Child, time: Duration) -> ExitStatus {
         }
         if start.elapsed() > time {
             child.kill().unwrap();
-            panic!("it still runs after {time:?}");
+            panic!("expected the program to end within {time:?}");
         }
         thread::sleep(Duration::from_millis(5));
     }
 }
 
+/// Returns a command that runs the program with this interval. The program ends
+/// with the test, even if the test fails.
 fn every(seconds: &str, procfs: &Path) -> Command {
     let mut program = program();
     program.args(["-i", seconds]).arg(procfs);
@@ -87,13 +102,15 @@ fn every(seconds: &str, procfs: &Path) -> Command {
     program
 }
 
-/// It must not outlive a test that fails.
+/// Makes the kernel kill this process when its parent ends. Returns the result
+/// of prctl(2).
 fn ends_with_its_parent() -> libc::c_int {
-    // SAFETY: it takes numbers.
+    // SAFETY: the two arguments are numbers, as PR_SET_PDEATHSIG requires.
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) }
 }
 
-/// A procfs directory whose tcp6 is a FIFO.
+/// Creates a procfs directory whose `tcp6` is a FIFO, and returns the directory
+/// and the path of the FIFO.
 fn procfs_with_fifo() -> (TempDir, PathBuf) {
     let procfs = procfs(&[]);
     let fifo = procfs.path().join("net/tcp6");
@@ -103,8 +120,9 @@ fn procfs_with_fifo() -> (TempDir, PathBuf) {
 
 #[test]
 fn reports_come_at_once_and_then_at_the_interval() {
-    // How long it takes to read the tables, and when the reports come after the first then: always at
-    // the next whole second, or when the one before is done if that is later.
+    // The time to read the tables, and the times of the second and third report
+    // after the first, in seconds. A report begins at the next whole second, or
+    // after the previous report if that report ends later.
     let cases = [(0.0, [1.0, 2.0]), (0.3, [1.0, 2.0]), (1.3, [1.3, 2.6])];
     thread::scope(|scope| {
         for (reading, expected) in cases {
@@ -123,10 +141,17 @@ fn reports_come_at_once_and_then_at_the_interval() {
                     times.push(start.elapsed().as_secs_f64());
                 }
                 assert_eq!(running.end(libc::SIGTERM).signal(), Some(libc::SIGTERM));
-                assert!(times[0] < reading + 0.8, "the first comes after {:.3} s", times[0]);
+                assert!(
+                    times[0] < reading + 0.8,
+                    "expected the first report at once, not after {:.3} s",
+                    times[0]
+                );
                 for (time, expected) in times[1..].iter().zip(expected) {
                     let time = time - times[0];
-                    assert!((time - expected).abs() < 0.35, "{time:.3} s instead of {expected} s");
+                    assert!(
+                        (time - expected).abs() < 0.35,
+                        "expected {expected} s, not {time:.3} s"
+                    );
                 }
                 fs::remove_file(&fifo).unwrap();
                 assert_eq!(reports, vec![report(program().arg(procfs.path())); 3]);
@@ -143,7 +168,7 @@ fn every_way_to_show_the_counts_can_be_repeated() {
         &["-fprometheus"],
         &["-finflux"],
         &["-qtcp", "-qudp4.CLOSE"],
-        // A line each time; the alert doesn't end it.
+        // An alert does not end the program.
         &["-wtcp=0:"],
         &["-wtcp=0", "-cudp=1"],
     ];
@@ -172,7 +197,7 @@ fn tracked_connections_are_counted_anew_each_time() {
     }
     let row =
         "ipv4     2 udp      17 29 src=1 dst=2 sport=3 dport=4 src=2 dst=1 sport=4 dport=3 use=1\n";
-    // (What a reader sees is never a part of it.)
+    // A rename replaces the file at once, so the program reads no partial file.
     let set = |name: &str, text: &str| {
         let new = directory.path().join("new");
         fs::write(&new, text).unwrap();
@@ -192,7 +217,7 @@ fn tracked_connections_are_counted_anew_each_time() {
     assert_eq!(running.next(), "1000\n1000\n101\n50\n");
     becomes(0, "0\n");
     assert_eq!(running.next(), "0\n0\n0\n0\n");
-    // What was known before isn't any more.
+    // The program does not use an old count instead of an unreadable one.
     becomes(1, "x\n");
     assert_eq!(ends_within(&mut running.child, Duration::from_secs(5)).code(), Some(1));
     let file = parameters.join("nf_conntrack_count");
@@ -210,9 +235,9 @@ fn tracked_connections_are_counted_anew_each_time() {
 }
 
 #[test]
-fn signals_end_it_at_once() {
+fn signals_end_the_program_at_once() {
     let procfs = procfs(&[]);
-    // (The last interval holds.)
+    // The last interval applies.
     for seconds in ["1", "86400"] {
         for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGKILL] {
             let mut program = every("7", procfs.path());
@@ -226,18 +251,19 @@ fn signals_end_it_at_once() {
 }
 
 #[test]
-fn signals_end_it_while_it_waits_for_others() {
-    // For a table that nobody writes.
+fn signals_end_a_program_that_waits_for_another_process() {
+    // A program that waits for the writer of a table.
     let (procfs_with_fifo, _) = procfs_with_fifo();
-    // For somebody to read what it prints.
+    // A program that waits for the reader of its standard output.
     let procfs = procfs(&[]);
     let [_reader, writer] = pipe(libc::O_NONBLOCK).map(File::from);
     while (&writer).write(&[b'x'; 4096]).is_ok() {}
-    // SAFETY: it takes numbers. (Without O_NONBLOCK.)
+    // The program needs a pipe without O_NONBLOCK.
+    // SAFETY: the argument is a number, as F_SETFL requires.
     assert_eq!(unsafe { libc::fcntl(writer.as_raw_fd(), libc::F_SETFL, 0) }, 0);
     let mut into_full_pipe = every("1", procfs.path());
     into_full_pipe.stdout(writer);
-    // For another run that has the directory of the file locked.
+    // A program that waits for a run that has locked the directory of the file.
     let directory = tempfile::tempdir().unwrap();
     let locked = File::open(&directory).unwrap();
     lock(&locked);
@@ -246,19 +272,18 @@ fn signals_end_it_while_it_waits_for_others() {
 
     let mut children = [every("1", procfs_with_fifo.path()), into_full_pipe, into_file]
         .map(|mut program| (program.spawn().unwrap(), format!("{program:?}")));
-    // (One tick or two come meanwhile.)
+    // The programs receive one tick or two meanwhile.
     thread::sleep(Duration::from_millis(1200));
     for (child, program) in &mut children {
         assert_eq!(child.try_wait().unwrap(), None, "{program}");
-        // SAFETY: it takes numbers.
-        assert_eq!(unsafe { libc::kill(child.id() as libc::pid_t, libc::SIGTERM) }, 0);
+        send_signal(child.id() as libc::pid_t, libc::SIGTERM);
         let status = ends_within(child, Duration::from_millis(500));
         assert_eq!(status.signal(), Some(libc::SIGTERM), "{program}");
     }
 }
 
 #[test]
-fn a_failure_ends_it() {
+fn a_failure_ends_the_program() {
     let cases: [(&[&str], i32); 2] = [(&["-fndjson"], 1), (&["-wtcp=~:"], 3)];
     let runs = cases.map(|(arguments, status)| {
         let procfs = procfs(&[]);
@@ -274,8 +299,8 @@ fn a_failure_ends_it() {
         assert_eq!(ends_within(&mut running.child, Duration::from_secs(5)).code(), Some(status));
         let message = message(procfs.path(), "udp", "No such file or directory");
         if status == 3 {
-            let what = message.strip_prefix("network-connections: ").unwrap();
-            assert_eq!(running.next(), format!("NETWORK-CONNECTIONS UNKNOWN - {what}"));
+            let reason = message.strip_prefix("network-connections: ").unwrap();
+            assert_eq!(running.next(), format!("NETWORK-CONNECTIONS UNKNOWN - {reason}"));
             assert_eq!(running.errors(), "");
         } else {
             assert_eq!(running.errors(), message);
@@ -284,7 +309,7 @@ fn a_failure_ends_it() {
 }
 
 #[test]
-fn each_report_has_the_sockets_of_its_source() {
+fn every_source_reports_the_same_sockets_each_time() {
     let name = test_name!();
     let sources = sources(name);
     if !in_namespace(name, libc::CLONE_NEWNET) {
@@ -297,7 +322,7 @@ fn each_report_has_the_sockets_of_its_source() {
         program.args(["--all", "-i1"]).args(arguments);
         Running::start(program).unwrap()
     };
-    let runs: Vec<Running> = sources.into_iter().map(|it| run(program(), it)).collect();
+    let runs: Vec<Running> = sources.into_iter().map(|options| run(program(), options)).collect();
     for running in &runs {
         for _ in 0..3 {
             assert_eq!(running.next(), expected);
@@ -310,7 +335,7 @@ fn each_report_has_the_sockets_of_its_source() {
 }
 
 #[test]
-fn a_reader_that_goes_ends_it_quietly() {
+fn a_closed_standard_output_ends_the_program_without_a_message() {
     let procfs = procfs(&[]);
     let (mut ours, theirs) = UnixStream::pair().unwrap();
     ours.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
@@ -327,7 +352,7 @@ fn a_reader_that_goes_ends_it_quietly() {
 }
 
 #[test]
-fn the_file_is_written_again() {
+fn each_report_replaces_the_file() {
     let (procfs, counted) = (procfs(&[]), numbered());
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("FILE");
@@ -337,23 +362,23 @@ fn the_file_is_written_again() {
     let becomes = |expected: &str| {
         let deadline = Instant::now() + Duration::from_secs(5);
         while fs::read_to_string(&file).unwrap_or_default() != expected {
-            assert!(Instant::now() < deadline);
+            assert!(Instant::now() < deadline, "expected the file to change within 5 s");
             thread::sleep(Duration::from_millis(10));
         }
         file.metadata().unwrap().ino()
     };
     let [empty, full] =
-        [&procfs, &counted].map(|it| report(crate::harness::program().arg(it.path())));
+        [&procfs, &counted].map(|procfs| report(crate::harness::program().arg(procfs.path())));
     let first = becomes(&empty);
     for table in TABLES {
-        let [from, to] = [&counted, &procfs].map(|it| it.path().join("net").join(table));
+        let [from, to] = [&counted, &procfs].map(|procfs| procfs.path().join("net").join(table));
         fs::rename(from, to).unwrap();
     }
     assert_ne!(becomes(&full), first);
     assert_eq!(running.end(libc::SIGTERM).signal(), Some(libc::SIGTERM));
     assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
     running.writes.set_nonblocking(true).unwrap();
-    assert!(running.writes.recv(&mut [0; 8]).is_err(), "something is on standard output");
+    assert!(running.writes.recv(&mut [0; 8]).is_err(), "expected no standard output");
 }
 
 #[test]
@@ -378,9 +403,9 @@ fn an_interval_is_a_number_of_seconds_up_to_a_day() {
         "\u{661}",
     ];
     for value in values {
-        let what = refusal(program().arg(format!("--interval={value}")));
-        assert!(what.starts_with("invalid SECONDS '"), "{what}");
-        assert!(what.ends_with("' (expected a number from 1 to 86400)"), "{what}");
+        let reason = refusal(program().arg(format!("--interval={value}")));
+        assert!(reason.starts_with("invalid SECONDS '"), "{reason}");
+        assert!(reason.ends_with("' (expected a number from 1 to 86400)"), "{reason}");
     }
     assert_eq!(
         refusal(program().args(["-i", "0", "-i1"])),
@@ -389,11 +414,12 @@ fn an_interval_is_a_number_of_seconds_up_to_a_day() {
 }
 
 #[test]
-fn as_a_containers_first_process_it_is_ended_by_signals_as_well() {
+fn signals_end_the_first_process_of_a_pid_namespace() {
     let procfs = procfs(&[]);
     for (signal, status) in [(libc::SIGTERM, 143), (libc::SIGINT, 130)] {
         let mut program = every("86400", procfs.path());
-        // It gets a signal that its group gets, as the process between us and it, which ignores it.
+        // The test signals the process group of the program and its parent. The
+        // parent ignores the signal.
         program.process_group(0);
         let mut running = match Running::start(first_process(program)) {
             Ok(running) => running,
@@ -403,8 +429,7 @@ fn as_a_containers_first_process_it_is_ended_by_signals_as_well() {
             }
         };
         running.next();
-        // SAFETY: it takes numbers.
-        assert_eq!(unsafe { libc::kill(-(running.child.id() as libc::pid_t), signal) }, 0);
+        send_signal(-(running.child.id() as libc::pid_t), signal);
         assert_eq!(
             ends_within(&mut running.child, Duration::from_millis(500)).code(),
             Some(status)
@@ -413,14 +438,15 @@ fn as_a_containers_first_process_it_is_ended_by_signals_as_well() {
     }
 }
 
-/// Has a program be the first process of a new PID namespace. The one that is started is its parent, and
-/// exits with its status.
+/// Makes a program the first process of a new PID namespace. The child of the
+/// command is the parent of that process, and exits with its status.
 fn first_process(mut program: Command) -> Command {
     before_exec(&mut program, || {
         if unshare(libc::CLONE_NEWPID) < 0 {
             return -1;
         }
-        // SAFETY: the child does what it would have done without; it is the only thread.
+        // SAFETY: this process has only one thread, and neither the parent nor
+        // the child allocates before exec or exit.
         let child = unsafe { libc::fork() };
         match child {
             -1 => return -1,
@@ -428,16 +454,19 @@ fn first_process(mut program: Command) -> Command {
             _ => {}
         }
         for signal in [libc::SIGTERM, libc::SIGINT] {
-            // SAFETY: it is ignored.
+            // SAFETY: SIG_IGN is not a signal handler.
             unsafe { libc::signal(signal, libc::SIG_IGN) };
         }
-        // SAFETY: the descriptors are used by nothing else here; one of them tells std of an exec.
+        // One descriptor is a pipe of std. std returns from spawn when no
+        // process has the pipe open: exec closes the pipe in the child, and
+        // this call closes the pipe here.
+        // SAFETY: this process uses no descriptor after this call.
         unsafe { libc::syscall(libc::SYS_close_range, 0, libc::c_uint::MAX, 0) };
         let mut status = 0;
-        // SAFETY: it is given the address of a number.
+        // SAFETY: `status` is writable memory for the status.
         unsafe { libc::waitpid(child, &mut status, 0) };
         let status = if libc::WIFEXITED(status) { libc::WEXITSTATUS(status) } else { 255 };
-        // SAFETY: nothing is left to be done.
+        // SAFETY: _exit has no preconditions.
         unsafe { libc::_exit(status) }
     });
     program
