@@ -1,4 +1,4 @@
-"""What the tests of monitoring systems have in common. They run in the sandbox, as root."""
+"""Helpers for the tests of monitoring systems, which run as root in the sandbox."""
 
 import configparser
 import csv
@@ -17,19 +17,20 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-# They change this machine's configuration, and start its daemons.
+# The tests change the configuration in /etc and start daemons.
 if socket.gethostname() != "sandbox":
-    sys.exit("Not in the sandbox. scripts/test-monitors runs these tests.")
+    sys.exit("not in the sandbox (expected scripts/test-monitors to run this file)")
 
 PROGRAM = "/usr/bin/network-connections"
 PROJECT = os.path.join(os.path.dirname(__file__), "../..")
 MANUAL = f"{PROJECT}/docs/monitors.md"
 README = f"{PROJECT}/README.md"
-# Where Debian's node exporter finds what it serves.
+# The directory whose *.prom files Debian's node exporter serves.
 EXPORTED = "/var/lib/prometheus/node-exporter"
 
 TABLES = ["tcp4", "tcp6", "udp4", "udp6"]
-# As the kernel numbers them. UNKNOWN is any other number.
+# The kernel's number of each state (include/net/tcp_states.h). The program
+# counts every other number, such as 0D, as UNKNOWN.
 STATES = {
     "ESTABLISHED": "01", "SYN_SENT": "02", "SYN_RECV": "03", "FIN_WAIT1": "04",
     "FIN_WAIT2": "05", "TIME_WAIT": "06", "CLOSE": "07", "CLOSE_WAIT": "08",
@@ -37,54 +38,63 @@ STATES = {
 }  # fmt: skip
 
 
-def contrib(name):
-    """The text of a file below contrib/, which the manual has to name."""
+def read_contrib(name):
+    """Returns the text of a file below contrib/.
+
+    The manual must link to the file.
+    """
     with open(MANUAL) as manual:
-        assert f"](../contrib/{name})" in manual.read(), f"{MANUAL} has no link to contrib/{name}"
+        assert f"](../contrib/{name})" in manual.read(), f"expected a link to contrib/{name} in {MANUAL}"
     return read(f"{PROJECT}/contrib/{name}")
 
 
-def place(name):
-    """Where a file of contrib/ goes, as its first comment says."""
-    return re.match(r"(#!.*\n)?# (/\S+)\n", contrib(name))[2]
+def installed_path(name):
+    """Returns the path that the first comment of a file of contrib/ names."""
+    return re.match(r"(#!.*\n)?# (/\S+)\n", read_contrib(name))[2]
 
 
-def follow(name, page=MANUAL):
-    """Puts a file of contrib/ into place by a page's commands: by the block of them that names it.
+def install_as_documented(name, page=MANUAL):
+    """Installs a file of contrib/ with the commands that a page documents.
 
-    Returns its path there, which is what the commands have changed.
+    Runs the only block of commands that names the file, and returns the path
+    of the installed file, which the commands must have changed.
     """
-    path = place(name)
+    path = installed_path(name)
     blocks = re.findall(r"^```sh\n(.*?)^```$", read(page), re.DOTALL | re.MULTILINE)
     blocks = [block for block in blocks if re.search(rf"\bcontrib/{re.escape(name)}\s", block)]
-    assert len(blocks) == 1, f"{page} has {len(blocks)} blocks of commands for contrib/{name}"
-    make_commands()
+    assert len(blocks) == 1, f"{page} has {len(blocks)} blocks of commands for contrib/{name} (expected 1)"
+    write_fake_commands()
     before = read(path)
     environment = {**os.environ, "PATH": f"{COMMANDS}:{os.environ['PATH']}"}
     subprocess.run(["sh", "-eu", "-c", blocks[0]], cwd=PROJECT, env=environment, check=True)
-    assert read(path) != before, f"{path} is as before these commands:\n{blocks[0]}"
+    assert read(path) != before, f"expected these commands to change {path}:\n{blocks[0]}"
     return path
 
 
-def service(name):
-    """The command of a service of systemd, of contrib/."""
-    # (A key may be there several times.)
+def service_command(name):
+    """Returns the command of a systemd service of contrib/."""
+    # A unit repeats keys, which `strict` would reject.
     unit = configparser.ConfigParser(interpolation=None, strict=False)
     unit.optionxform = str
-    unit.read_string(contrib(name))
+    unit.read_string(read_contrib(name))
     return shlex.split(unit["Service"]["ExecStart"])
 
 
-# What the manual's commands find first. The router that they reach is this sandbox. What starts a service does
-# nothing: a test starts it by itself.
+# The directory of the fake commands, first in PATH.
 COMMANDS = "/mnt/commands"
 
 
-def make_commands():
+def write_fake_commands():
+    """Writes the commands that replace real ones while the manual's run.
+
+    `ssh` and `scp` reach this sandbox instead of a router. The commands that
+    would start a service do nothing, because a test starts the service.
+    """
     for path, text in {
         f"{COMMANDS}/ssh": 'shift\nexec busybox sh -c "$*"',
         f"{COMMANDS}/scp": '[ "$1" = -O ]\nexec cp "$2" "${3#root@192.168.1.1:}"',
-        # Its default directory for uncommitted changes is in /tmp, which isn't the sandbox's own.
+        # By default uci keeps uncommitted changes in /tmp, which the sandbox
+        # shares with the machine.
         f"{COMMANDS}/uci": f'exec "{PROJECT}/target/uci/uci" -t {COMMANDS}/changes "$@"',
         f"{COMMANDS}/opkg": ":",
         f"{COMMANDS}/systemctl": ":",
@@ -98,8 +108,12 @@ def make_commands():
     os.makedirs(f"{COMMANDS}/changes", exist_ok=True)
 
 
-def uci(package):
-    """What OpenWrt's uci reads in a file of /etc/config: the options and the type of each section, by its name."""
+def read_uci(package):
+    """Reads a file of /etc/config with OpenWrt's uci.
+
+    Returns a dictionary for each section, by name: the value of each option,
+    and the type of the section as `type`.
+    """
     sections = {}
     for line in subprocess.check_output([f"{COMMANDS}/uci", "show", package], text=True).splitlines():
         name, value = line.split("=", 1)
@@ -115,7 +129,7 @@ def write(path, text):
 
 
 def read(path):
-    """The text of a file, and none of a file that isn't there (yet)."""
+    """Returns the text of a file, or an empty string if the file is missing."""
     try:
         with open(path) as file:
             return file.read()
@@ -123,60 +137,71 @@ def read(path):
         return ""
 
 
-def run(*arguments, **options):
-    """What the program prints."""
+def run_program(*arguments, **options):
+    """Runs the program, and returns its output."""
     return subprocess.run(
         [PROGRAM, *arguments], stdout=subprocess.PIPE, text=True, check=True, **options
     ).stdout
 
 
-def count(keys, *arguments):
-    """The sum of what the program counts for these keys."""
+def sum_counts(keys, *arguments):
+    """Returns the sum of the program's counts for some keys."""
     options = [word for key in keys for word in ("-q", key)]
-    return sum(map(int, run(*options, *arguments).split()))
+    return sum(map(int, run_program(*options, *arguments).split()))
 
 
-def as_user(user, command, **options):
-    """What a command prints as this user, without any other group than the user's."""
+def run_as(user, command, **options):
+    """Runs a command as a user with no supplementary group.
+
+    Returns the output of the command.
+    """
     return subprocess.run(
         command, user=user, group=user, extra_groups=[], stdout=subprocess.PIPE, text=True, check=True, **options
     ).stdout
 
 
-def zabbix_value(configuration, key):
-    """The value that `zabbix_agentd -t` shows of a key, as the agent's user."""
-    output = as_user("zabbix", ["zabbix_agentd", "-c", configuration, "-t", key])
+def read_zabbix_value(configuration, key):
+    """Returns the value of a key that `zabbix_agentd -t` prints.
+
+    The agent runs as its own user, zabbix.
+    """
+    output = run_as("zabbix", ["zabbix_agentd", "-c", configuration, "-t", key])
     return re.fullmatch(rf"{re.escape(key)} +\[t\|(.*)\]\n", output, re.DOTALL)[1]
 
 
+# All processes that `start` started.
 started = []
 
 
 def start(*command, **options):
-    """Starts a process that the end of the sandbox ends."""
+    """Starts a process. The process ends with the sandbox at the latest."""
     print("$", *command, flush=True)
     started.append(subprocess.Popen(command, **options))
     return started[-1]
 
 
-def eventually(found, what, seconds=120):
-    """Waits until a function finds something, and returns that. The time is for a busy machine.
+def wait_for(find, what, seconds=120):
+    """Calls a function until the result is true, and returns the result.
 
-    A process that has failed won't make it come true.
+    The time limit allows for a busy machine. The wait fails early if a started
+    process has failed, because the result may depend on that process.
     """
     end = time.monotonic() + seconds
-    while not (result := found()):
+    while not (result := find()):
         for process in started:
             if process.poll() not in (None, 0, -signal.SIGKILL):
-                raise AssertionError(f"{process.args} ended with {process.returncode}, and no {what}")
+                raise AssertionError(f"expected {what}, but {process.args} ended with {process.returncode}")
         if time.monotonic() > end:
-            raise AssertionError(f"after {seconds} seconds: no {what}")
+            raise AssertionError(f"expected {what} within {seconds} seconds")
         time.sleep(0.05)
     return result
 
 
 def start_collectd(directory, interval, plugins):
-    """Starts collectd with a configuration of plugins, from a file. It writes CSV into a directory."""
+    """Starts collectd with a file that configures plugins.
+
+    collectd writes its values as CSV below the directory.
+    """
     write(
         f"{directory}/collectd.conf",
         f"""
@@ -200,8 +225,11 @@ def start_collectd(directory, interval, plugins):
     return start("collectd", "-f", "-C", f"{directory}/collectd.conf")
 
 
-def recorded(directory):
-    """The rows that collectd has written as CSV into a directory: (time, number), by the name of the value."""
+def read_collectd_csv(directory):
+    """Reads the CSV files that collectd wrote below a directory.
+
+    Returns a list of pairs (time, number) for each value, by name.
+    """
     result = {}
     for path in glob.glob(f"{directory}/csv/**/*", recursive=True):
         if os.path.isfile(path):
@@ -209,13 +237,17 @@ def recorded(directory):
             assert match, path
             with open(path) as file:
                 rows = list(csv.reader(file))[1:]
-            # A day's file more, at midnight.
+            # collectd starts a new file for each value at midnight.
             result.setdefault(match[1], []).extend((float(time), float(number)) for time, number in rows)
     return result
 
 
-def first_line(wrapper):
-    """What a script for OpenWrt's collectd, of contrib/, prints first: by BusyBox's shell, every 30 seconds."""
+def read_first_line(wrapper):
+    """Returns the first line that a script of contrib/ for collectd prints.
+
+    BusyBox's shell runs the script as OpenWrt's collectd would, with an
+    interval of 30 seconds.
+    """
     process = start(
         "busybox", "sh", f"{PROJECT}/contrib/{wrapper}", stdout=subprocess.PIPE, text=True,
         env={"COLLECTD_HOSTNAME": "router", "COLLECTD_INTERVAL": "30.000"},
@@ -227,35 +259,44 @@ def first_line(wrapper):
 
 
 def write_exec_plugin(path, section, command):
-    """Writes the configuration of collectd that OpenWrt's scripts make of a section for its exec plugin."""
+    """Writes the configuration of collectd's exec plugin for a section.
+
+    OpenWrt's scripts generate the same configuration from the section.
+    """
     words = " ".join(f'"{word}"' for word in (f"{section['cmduser']}:{section['cmdgroup']}", *command))
     write(path, f"LoadPlugin exec\n<Plugin exec>\n    Exec {words}\n</Plugin>\n")
     return path
 
 
-def openwrt_plugin(path, section):
-    """Writes what OpenWrt makes of its own configuration, in which a command is the name of a script."""
+def write_openwrt_plugin(path, section):
+    """Writes the exec plugin for a section of OpenWrt without LuCI.
+
+    The command of such a section is the path of a script, without arguments.
+    """
     wrapper = section["cmdline"]
     assert os.access(wrapper, os.X_OK), wrapper
-    # As the newer of OpenWrt's /etc/init.d/collectd leave it.
+    # Newer versions of OpenWrt's /etc/init.d/collectd set this mode and owner.
     os.chmod(wrapper, 0o500)
     shutil.chown(wrapper, "nobody", "nogroup")
     return write_exec_plugin(path, section, [wrapper])
 
 
-def luci_plugin(path, name):
-    """Writes what OpenWrt makes of LuCI's configuration, after the manual's commands for a section of contrib/."""
+def write_luci_plugin(path, name):
+    """Writes the exec plugin for a section of LuCI's configuration.
+
+    The manual's commands add the section, which is a file of contrib/.
+    """
     write("/etc/config/luci_statistics", "config statistics 'collectd_exec'\n\toption enable '0'\n")
-    follow(name)
-    sections = uci("luci_statistics")
+    install_as_documented(name)
+    sections = read_uci("luci_statistics")
     assert sections["collectd_exec"] == {"type": "statistics", "enable": "1"}, sections
     section = sections[re.fullmatch(r"collectd/luci-(.*)\.uci", name)[1].replace("-", "_")]
     assert section["type"] == "collectd_exec_input", section
     return write_exec_plugin(path, section, section["cmdline"].split())
 
 
-def answers(port):
-    """Whether a server listens."""
+def is_listening(port):
+    """Returns whether a server accepts connections on a port."""
     with socket.socket() as client:
         return client.connect_ex(("127.0.0.1", port)) == 0
 
@@ -266,13 +307,16 @@ def get(url):
 
 
 def start_exporter():
-    """Starts the node exporter as Debian's service runs it."""
+    """Starts the node exporter the way Debian's service runs it."""
     start("prometheus-node-exporter", user="prometheus", group="prometheus", stderr=subprocess.DEVNULL)
-    eventually(lambda: answers(9100), "node exporter")
+    wait_for(lambda: is_listening(9100), "node exporter")
 
 
 def is_prometheus_ready():
-    """Whether it is started up. Until then it listens, and answers with 503 to whatever it is asked."""
+    """Returns whether Prometheus has started up.
+
+    Until then Prometheus listens, and answers every request with 503.
+    """
     try:
         get("http://127.0.0.1:9090/-/ready")
     except urllib.error.HTTPError as error:
@@ -282,9 +326,10 @@ def is_prometheus_ready():
 
 
 def start_prometheus(rules=""):
-    """Starts Prometheus as Debian's service runs it, with the node exporter to scrape and perhaps a file of rules.
+    """Starts Prometheus the way Debian's service runs it.
 
-    Returns a function that asks its API: path and parameters.
+    Prometheus scrapes the node exporter, and evaluates a file of rules if one
+    is given. Returns a function that queries the API of Prometheus.
     """
     write(
         "/etc/prometheus/prometheus.yml",
@@ -297,7 +342,7 @@ scrape_configs: [{{job_name: node, static_configs: [{{targets: ["127.0.0.1:9100"
     start(
         "prometheus", user="prometheus", group="prometheus", cwd="/var/lib/prometheus", stderr=subprocess.DEVNULL
     )
-    eventually(lambda: answers(9090) and is_prometheus_ready(), "Prometheus")
+    wait_for(lambda: is_listening(9090) and is_prometheus_ready(), "Prometheus")
 
     def api(path, **parameters):
         return json.loads(get(f"http://127.0.0.1:9090/api/v1/{path}?{urllib.parse.urlencode(parameters)}"))["data"]
@@ -305,23 +350,26 @@ scrape_configs: [{{job_name: node, static_configs: [{{targets: ["127.0.0.1:9100"
     return api
 
 
-def advice(alert):
-    """The commands in the description of an alert of contrib/prometheus/network-connections.rules.yml."""
-    rules = contrib("prometheus/network-connections.rules.yml")
+def advised_commands(alert):
+    """Returns the commands that the description of an alert recommends."""
+    rules = read_contrib("prometheus/network-connections.rules.yml")
     rule = re.search(rf"- alert: {alert}\n(.*?)(\n\n|\Z)", rules, re.DOTALL)[1]
     return re.findall("`(.*?)`", " ".join(rule.split("description:")[1].split()))
 
 
-def counts(**others):
-    """The counts of all tables and states: zero but for some, as tcp4_ESTABLISHED=7."""
+def make_counts(**others):
+    """Returns the counts of all tables and states.
+
+    An argument such as tcp4_ESTABLISHED=7 sets one count. All others are zero.
+    """
     result = {(table, state): 0 for table in TABLES for state in STATES}
     for name, number in others.items():
         result[tuple(name.split("_", 1))] = number
     return result
 
 
-def procfs(path, numbers):
-    """Makes a procfs directory in which the program finds these numbers of sockets."""
+def write_procfs(path, numbers):
+    """Writes a procfs directory with this number of sockets of each kind."""
     for table in TABLES:
         address = ":".join(["0100007F" * (4 if table.endswith("6") else 1), "0016"])
         rows = ["  sl  local_address rem_address   st\n"]
@@ -333,15 +381,20 @@ def procfs(path, numbers):
     return path
 
 
-def distinct(first):
-    """Counts that are all different, so that none can stand for another."""
-    return dict(zip(counts(), range(first, first + len(counts()))))
+def make_distinct_counts(first):
+    """Returns counts that all differ, from `first` up.
+
+    A program that swaps two counts therefore fails the test.
+    """
+    return dict(zip(make_counts(), range(first, first + len(make_counts()))))
 
 
-def connect(family, number, half_closed=0):
-    """Opens TCP connections, and closes one end of some. Returns what keeps them open.
+def open_connections(family, number, half_closed=0):
+    """Opens TCP connections, and more that are half closed.
 
-    Both ends are sockets of the sandbox: one is ESTABLISHED as the other is, or CLOSE_WAIT and FIN_WAIT2.
+    Returns the server and all ends, which the caller keeps to keep them open.
+    Both ends are sockets of the sandbox. The ends of an open connection are
+    ESTABLISHED. The ends of a half-closed one are FIN_WAIT2 and CLOSE_WAIT.
     """
     server = socket.create_server(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0), family=family)
     ends = []

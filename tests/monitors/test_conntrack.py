@@ -1,4 +1,7 @@
-"""What there is for tracked connections, which only root and the group root can read, with each system."""
+"""Tests each monitoring system with the counts of tracked connections.
+
+Only root and the group root can read the table of tracked connections.
+"""
 
 import json
 import os
@@ -11,12 +14,12 @@ import unittest
 
 from line_protocol_parser import parse_line
 from support import (
-    MANUAL, PROGRAM, PROJECT, advice, as_user, contrib, count, eventually, first_line, follow, luci_plugin,
-    openwrt_plugin, place, read, recorded, run, service, start, start_collectd, start_exporter, uci, write,
-    zabbix_value,
+    MANUAL, PROGRAM, PROJECT, advised_commands, install_as_documented, installed_path, read, read_collectd_csv,
+    read_contrib, read_first_line, read_uci, read_zabbix_value, run_as, run_program, service_command, start,
+    start_collectd, start_exporter, sum_counts, wait_for, write, write_luci_plugin, write_openwrt_plugin,
 )  # fmt: skip
 
-# What is in the table: so many of UDP that are not answered, and so many that are.
+# The number of UDP connections in the table, without and with a reply.
 NUMBERS = {"udp4": {"UNREPLIED": 3, "REPLIED": 2}, "udp6": {"UNREPLIED": 5, "REPLIED": 4}}
 GROUPS = ["tcp4", "tcp6", "udp4", "udp6", "other4", "other6"]
 STATES = (
@@ -24,7 +27,8 @@ STATES = (
 ).split()
 STATUSES = "UNREPLIED REPLIED ASSURED OFFLOAD HW_OFFLOAD".split()
 
-# The tests' own connections of TCP are not to be there.
+# The kernel tracks only UDP, so the table has none of the tests' own TCP
+# connections.
 RULES = """
     table inet test {
         chain output { type filter hook output priority raw; meta l4proto != udp notrack; }
@@ -32,12 +36,16 @@ RULES = """
         chain track { type filter hook output priority filter; ct state new accept; }
     }
 """
-# A day.
+# How long the kernel keeps an idle UDP connection, in seconds: a day.
 LIFETIME = "86400"
 
 
-def track(family, address, number, is_answered):
-    """Sends by UDP from so many sockets. What they are sent to is open, so that ICMP has nothing to say."""
+def send_datagrams(family, address, number, is_answered):
+    """Sends a datagram from each of `number` sockets to one receiver.
+
+    The receiver replies if `is_answered`. Returns all sockets. The receiver
+    stays open, so the kernel answers no datagram with an ICMP error.
+    """
     sockets = [socket.socket(family, socket.SOCK_DGRAM)]
     sockets[0].bind((address, 0))
     for _ in range(number):
@@ -51,8 +59,11 @@ def track(family, address, number, is_answered):
     return sockets
 
 
-def expected():
-    """The numbers that there have to be, by group and name, without those of the table."""
+def expected_counts():
+    """Returns the expected counts by group and name.
+
+    The entries and the limit of the table are not among the counts.
+    """
     numbers = {(group, status): 0 for group in GROUPS for status in STATUSES}
     numbers |= {(group, state): 0 for group in GROUPS[:2] for state in STATES}
     for group, statuses in NUMBERS.items():
@@ -61,10 +72,11 @@ def expected():
 
 
 def total(status):
+    """Returns the number of connections with a status."""
     return sum(statuses[status] for statuses in NUMBERS.values())
 
 
-def limit():
+def read_limit():
     return int(read("/proc/sys/net/netfilter/nf_conntrack_max"))
 
 
@@ -78,7 +90,7 @@ class Conntrack(unittest.TestCase):
             with open(f"/proc/sys/net/netfilter/nf_conntrack_{name}", "w") as file:
                 file.write(LIFETIME)
         cls.sockets = [
-            track(family, address, NUMBERS[group][status], status == "REPLIED")
+            send_datagrams(family, address, NUMBERS[group][status], status == "REPLIED")
             for group, family, address in (
                 ("udp4", socket.AF_INET, "127.0.0.1"),
                 ("udp6", socket.AF_INET6, "::1"),
@@ -86,8 +98,8 @@ class Conntrack(unittest.TestCase):
             for status in ("UNREPLIED", "REPLIED")
         ]
 
-    def test_privilege(self):
-        """Who may not read the table is told so, and has no zeros."""
+    def test_privilege_is_needed_to_read_the_table(self):
+        # Another user gets the documented error, and no zeros.
         failed = subprocess.run(
             [PROGRAM, "--conntrack"], user="nobody", group="nogroup", extra_groups=[], capture_output=True, text=True
         )
@@ -95,55 +107,54 @@ class Conntrack(unittest.TestCase):
         text = re.search(r"^\$ network-connections --conntrack\n(.*\n)", read(MANUAL), re.MULTILINE)[1]
         self.assertEqual(failed.stderr, text)
 
-    def test_json(self):
-        report = json.loads(run("--conntrack"))
-        self.assertEqual(report, json.loads(run("--conntrack", "-f", "ndjson")))
+    def test_json_has_all_counts(self):
+        report = json.loads(run_program("--conntrack"))
+        self.assertEqual(report, json.loads(run_program("--conntrack", "-f", "ndjson")))
         found = {
             (group, name): number
             for group in GROUPS
             for kind in (("state", "status") if group in GROUPS[:2] else ("status",))
             for name, number in report[group][kind].items()
         }
-        self.assertEqual(found, expected())
+        self.assertEqual(found, expected_counts())
         self.assertEqual(report["all"]["total"], total("UNREPLIED") + total("REPLIED"))
-        self.assertEqual(report["table"], {"entries": report["all"]["total"], "limit": limit()})
-        self.assertEqual(run("--conntrack", "-q", "all.UNREPLIED", "-q", "udp6"), f"{total('UNREPLIED')}\n9\n")
+        self.assertEqual(report["table"], {"entries": report["all"]["total"], "limit": read_limit()})
+        self.assertEqual(run_program("--conntrack", "-q", "all.UNREPLIED", "-q", "udp6"), f"{total('UNREPLIED')}\n9\n")
 
-    def test_prometheus(self):
-        """The command of the service, as it is and as it may, and what the node exporter makes of what it writes."""
-        command = service("systemd/network-conntrack.service")
+    def test_prometheus_exporter_serves_all_counts(self):
+        # The command of the service runs without capabilities, as in the unit.
+        command = service_command("systemd/network-conntrack.service")
         process = start("setpriv", "--bounding-set=-all", "--no-new-privs", *command)
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
         file = command[command.index("-o") + 1]
-        text = eventually(lambda: read(file), file)
+        text = wait_for(lambda: read(file), file)
         subprocess.run(["promtool", "check", "metrics"], input=text, text=True, check=True)
 
         start_exporter()
         served = subprocess.check_output(["busybox", "wget", "-qO-", "http://127.0.0.1:9100/metrics"], text=True)
         found = dict(re.findall(r"^(network_conntrack_\S+) (\S+)$", served, re.MULTILINE))
         series = {}
-        for (group, name), number in expected().items():
+        for (group, name), number in expected_counts().items():
             metric, label = ("entries", "status") if name in STATUSES else ("states", "state")
             labels = f'ip="v{group[-1]}",protocol="{group[:-1]}",{label}="{name.lower()}"'
             series[f"network_conntrack_{metric}{{{labels}}}"] = number
         series["network_conntrack_table_entries"] = total("UNREPLIED") + total("REPLIED")
-        series["network_conntrack_table_limit"] = limit()
+        series["network_conntrack_table_limit"] = read_limit()
         self.assertEqual({name: float(number) for name, number in found.items()}, series)
         self.assertEqual(len(series), 54)
 
-    def test_advice(self):
-        """The commands in the alerts' descriptions find who has how many connections."""
+    def test_advised_commands_count_connections_by_address(self):
         path = f"{PROJECT}/tests/fixtures/conntrack/6.18"
 
         def found(alert):
-            command = advice(alert)[0].replace("/proc/net", f"{path}/net")
+            command = advised_commands(alert)[0].replace("/proc/net", f"{path}/net")
             self.assertIn(path, command)
             output = subprocess.check_output(["busybox", "sh", "-c", command], text=True)
             return {who: int(number) for number, who in map(str.split, output.splitlines())}
 
         def counted(*keys):
-            return count(keys, "--conntrack", path)
+            return sum_counts(keys, "--conntrack", path)
 
         sources = found("ConntrackTableFills")
         self.assertEqual(sum(sources.values()), counted("all") - counted("all.UNREPLIED"))
@@ -153,92 +164,90 @@ class Conntrack(unittest.TestCase):
         self.assertIn("src=192.0.2.2", ends)
         self.assertIn("dst=198.51.100.2", ends)
         for alert, command in ("ConntrackTableFills", 1), ("ConntrackTableFull", 1), ("ConntrackMissing", 0):
-            subprocess.run(["sh", "-c", advice(alert)[command]], check=True)
+            subprocess.run(["sh", "-c", advised_commands(alert)[command]], check=True)
 
-    def check_collectd(self, directory, plugins):
-        """Runs collectd, and waits for the values of all names."""
+    def assert_recorded(self, directory, plugins):
+        """Asserts that collectd records all counts once it has started."""
         start_collectd(directory, 9999, plugins)
         numbers = {}
-        for (group, name), number in expected().items():
+        for (group, name), number in expected_counts().items():
             kind = "conntrack" if name in STATUSES else "tcp_connections"
             numbers[f"network_conntrack-{group}/{kind}-{name}"] = number
         numbers["network_conntrack-table/conntrack-entries"] = total("UNREPLIED") + total("REPLIED")
-        numbers["network_conntrack-table/conntrack-limit"] = limit()
+        numbers["network_conntrack-table/conntrack-limit"] = read_limit()
 
         def written():
             found = {
-                name.removeprefix("router.example/"): rows[0][1] for name, rows in recorded(directory).items() if rows
+                name.removeprefix("router.example/"): rows[0][1]
+                for name, rows in read_collectd_csv(directory).items()
+                if rows
             }
             return found if len(found) >= len(numbers) else None
 
-        self.assertEqual(eventually(written, f"{len(numbers)} values"), numbers)
+        self.assertEqual(wait_for(written, f"{len(numbers)} values"), numbers)
         self.assertNotRegex(read(f"{directory}/log"), "error|warning")
 
-    def test_collectd(self):
-        """collectd gives the program the group root, and takes all of its values."""
+    def test_collectd_runs_the_program_with_the_group_root(self):
         os.makedirs("/etc/collectd/collectd.conf.d")
-        self.check_collectd("/mnt/collectd", follow("collectd/network-conntrack.conf"))
+        self.assert_recorded("/mnt/collectd", install_as_documented("collectd/network-conntrack.conf"))
 
-    def test_collectd_openwrt(self):
-        """The same by OpenWrt's configuration, which names the script that is beside it."""
+    def test_collectd_openwrt_section_runs_the_script(self):
         write("/etc/config/collectd", "")
-        follow("collectd/network-conntrack.uci")
-        wrapper = place("collectd/network-conntrack.sh")
-        sections = uci("collectd")
+        install_as_documented("collectd/network-conntrack.uci")
+        wrapper = installed_path("collectd/network-conntrack.sh")
+        sections = read_uci("collectd")
         self.assertEqual(sections["exec"], {"type": "plugin", "enable": "1"})
         section = sections["network_conntrack"]
         self.assertEqual((section["type"], section["cmdline"]), ("exec_input", wrapper))
-        self.check_collectd("/mnt/openwrt", openwrt_plugin("/mnt/openwrt/exec.conf", section))
+        self.assert_recorded("/mnt/openwrt", write_openwrt_plugin("/mnt/openwrt/exec.conf", section))
 
-    def test_collectd_luci(self):
-        plugin = luci_plugin("/mnt/luci/exec.conf", "collectd/luci-network-conntrack.uci")
-        self.check_collectd("/mnt/luci", plugin)
+    def test_collectd_luci_section_runs_the_program(self):
+        plugin = write_luci_plugin("/mnt/luci/exec.conf", "collectd/luci-network-conntrack.uci")
+        self.assert_recorded("/mnt/luci", plugin)
 
-    def test_collectd_wrapper(self):
-        """The interval is collectd's."""
-        line = first_line("collectd/network-conntrack.sh")
+    def test_collectd_wrapper_passes_on_the_interval(self):
+        line = read_first_line("collectd/network-conntrack.sh")
         self.assertRegex(line, r'^PUTVAL "router/network_conntrack-tcp4/\S+" interval=30 N:\d+\n$')
 
-    def check_sudoers(self, name):
-        """What the manual's commands have put beside the other file is what sudo has to know for it."""
-        self.assertEqual(read(place(name)), contrib(name))
+    def assert_sudoers_installed(self, name):
+        """Asserts that the manual's commands installed a file for sudo."""
+        self.assertEqual(read(installed_path(name)), read_contrib(name))
 
-    def test_nagios(self):
-        """Nagios takes the configuration, and its user may run the command, but not another."""
-        path = follow("nagios/network-conntrack.cfg")
-        self.check_sudoers("sudoers/nagios-network-conntrack")
+    def test_nagios_user_can_run_only_the_documented_command(self):
+        path = install_as_documented("nagios/network-conntrack.cfg")
+        self.assert_sudoers_installed("sudoers/nagios-network-conntrack")
         subprocess.run(["nagios4", "-v", "/etc/nagios4/nagios.cfg"], stdout=subprocess.DEVNULL, check=True)
         command = re.search(r"^ *command_line +(.*)$", read(path), re.MULTILINE)[1]
-        percent = total("REPLIED") * 100 // limit()
+        percent = total("REPLIED") * 100 // read_limit()
         self.assertEqual(
-            as_user("nagios", shlex.split(command)),
+            run_as("nagios", shlex.split(command)),
             f"NETWORK-CONNECTIONS OK - table.replied_percent is {percent} "
             f"| 'table.replied_percent'={percent};80;95;0;\n",
         )
         self.assertIn(f"$ sudo -u nagios {command.removeprefix('/usr/bin/')}\n", read(MANUAL))
         with self.assertRaises(subprocess.CalledProcessError):
-            as_user("nagios", [*shlex.split(command), "-o", "/mnt/file"], stderr=subprocess.DEVNULL)
+            run_as("nagios", [*shlex.split(command), "-o", "/mnt/file"], stderr=subprocess.DEVNULL)
 
-    def test_zabbix(self):
-        path = follow("zabbix/network-conntrack.conf")
-        self.check_sudoers("sudoers/zabbix-network-conntrack")
+    def test_zabbix_agent_answers_all_keys(self):
+        path = install_as_documented("zabbix/network-conntrack.conf")
+        self.assert_sudoers_installed("sudoers/zabbix-network-conntrack")
         write("/mnt/zabbix_agentd.conf", f"Server=127.0.0.1\nInclude={path}\n")
 
         def tested(key):
-            return zabbix_value("/mnt/zabbix_agentd.conf", key)
+            return read_zabbix_value("/mnt/zabbix_agentd.conf", key)
 
-        percent = total("REPLIED") * 100 // limit()
+        percent = total("REPLIED") * 100 // read_limit()
         self.assertEqual(tested("network.conntrack.replied_percent"), str(percent))
         report = json.loads(tested("network.conntrack.json"))
-        self.assertEqual(report, json.loads(run("--conntrack")))
+        self.assertEqual(report, json.loads(run_program("--conntrack")))
         for jsonpath in re.findall(r"`\$\.([\w.]+)`", read(MANUAL).split("In the JSON they are")[1].split("\n\n")[0]):
             value = report
             for name in jsonpath.split("."):
                 value = value[name]
             self.assertIsInstance(value, int, jsonpath)
 
-    def test_telegraf(self):
-        # The user that Telegraf's package would make.
+    def test_telegraf_command_prints_all_counts(self):
+        # Telegraf's package, which is not installed, would create this user.
         for file, line in (
             ("passwd", "telegraf:x:990:990::/nonexistent:/usr/sbin/nologin"),
             ("shadow", "telegraf:*:1::::::"),
@@ -247,45 +256,45 @@ class Conntrack(unittest.TestCase):
             with open(f"/etc/{file}", "a") as users:
                 users.write(f"{line}\n")
         os.makedirs("/etc/telegraf/telegraf.d")
-        (plugin,) = tomllib.loads(read(follow("telegraf/network-conntrack.conf")))["inputs"]["exec"]
-        self.check_sudoers("sudoers/telegraf-network-conntrack")
+        (plugin,) = tomllib.loads(read(install_as_documented("telegraf/network-conntrack.conf")))["inputs"]["exec"]
+        self.assert_sudoers_installed("sudoers/telegraf-network-conntrack")
         self.assertEqual(plugin["data_format"], "influx")
         (command,) = plugin["commands"]
         numbers = {}
-        *lines, last = as_user("telegraf", shlex.split(command)).splitlines()
+        *lines, last = run_as("telegraf", shlex.split(command)).splitlines()
         for line in lines:
             point = parse_line(line)
             self.assertEqual(point["measurement"], "network_conntrack")
             group = point["tags"]["protocol"] + point["tags"]["ip"].removeprefix("v")
             numbers |= {(group, name.upper()): number for name, number in point["fields"].items()}
-        # A line has the same fields for all, so that there are states for UDP too.
-        self.assertEqual({key: numbers[key] for key in expected()}, expected())
-        self.assertEqual(sum(numbers.values()), sum(expected().values()))
+        # All lines have the same fields, so the lines for UDP have states too.
+        # The sum shows that these states are zero.
+        self.assertEqual({key: numbers[key] for key in expected_counts()}, expected_counts())
+        self.assertEqual(sum(numbers.values()), sum(expected_counts().values()))
         point = parse_line(last)
         self.assertEqual(point["measurement"], "network_conntrack_table")
-        self.assertEqual(point["fields"], {"entries": total("UNREPLIED") + total("REPLIED"), "limit": limit()})
+        self.assertEqual(point["fields"], {"entries": total("UNREPLIED") + total("REPLIED"), "limit": read_limit()})
 
-    def cron(self, name):
-        """The command of the line that a file of contrib/ adds to OpenWrt's crontab."""
+    def install_crontab(self, name):
+        """Installs a crontab of contrib/, and returns the command of its line."""
         os.makedirs("/etc/crontabs", exist_ok=True)
         before = "# What is there\n"
         write("/etc/crontabs/root", before)
-        crontab = read(follow(name))
+        crontab = read(install_as_documented(name))
         self.assertTrue(crontab.startswith(before) and crontab.endswith("\n"), crontab)
-        # Among those of the other file that the same commands add.
-        (line,) = [line for line in crontab.splitlines() if line in contrib(name) and not line.startswith("#")]
+        # The same commands also add the lines of another crontab.
+        (line,) = [line for line in crontab.splitlines() if line in read_contrib(name) and not line.startswith("#")]
         self.assertTrue(line.startswith("* * * * * "), line)
         return line.removeprefix("* * * * * ")
 
-    def test_cron_log(self):
-        """There is nothing to log here. With a limit that is crossed there is."""
-        command = self.cron("cron/network-conntrack-log.crontab")
+    def test_cron_logs_only_a_crossed_limit(self):
+        command = self.install_crontab("cron/network-conntrack-log.crontab")
 
         def logged(command):
             command = command.replace("logger", "echo logger")
             return subprocess.check_output(["busybox", "sh", "-c", command], text=True)
 
-        percent = total("REPLIED") * 100 // limit()
+        percent = total("REPLIED") * 100 // read_limit()
         self.assertEqual(logged(command), "")
         self.assertEqual(command.count("=95"), 1)
         self.assertEqual(
@@ -294,8 +303,8 @@ class Conntrack(unittest.TestCase):
             f"(inside {percent}:95) | 'table.replied_percent'={percent};80;@{percent}:95;0;\n",
         )
 
-    def test_cron_prometheus(self):
-        command = self.cron("cron/network-conntrack-prometheus.crontab")
+    def test_cron_writes_prometheus_metrics(self):
+        command = self.install_crontab("cron/network-conntrack-prometheus.crontab")
         subprocess.run(["busybox", "sh", "-c", command], check=True)
         metrics = read("/var/prometheus/network-conntrack.prom")
         self.assertEqual(len(re.findall(r"^network_conntrack_\S+ \d+$", metrics, re.MULTILINE)), 54)

@@ -1,4 +1,7 @@
-"""BusyBox's cron and shell run the lines for a crontab, where there is nothing but BusyBox."""
+"""Tests that the crontab lines work with the cron and the shell of BusyBox.
+
+Their root directory holds only BusyBox and the program.
+"""
 
 import os
 import re
@@ -7,7 +10,9 @@ import socket
 import subprocess
 import unittest
 
-from support import PROGRAM, README, connect, contrib, eventually, follow, read, start, uci, write
+from support import (
+    PROGRAM, README, install_as_documented, open_connections, read, read_contrib, read_uci, start, wait_for, write,
+)  # fmt: skip
 
 CRONTAB = "/etc/crontabs/root"
 ROOT = "/mnt/root"
@@ -24,53 +29,54 @@ class Cron(unittest.TestCase):
         for directory in ("dev", "proc", "var/log", "tmp"):
             os.makedirs(f"{ROOT}/{directory}")
         write(f"{ROOT}/etc/passwd", "root:x:0:0:root:/tmp:/bin/sh\n")
-        # OpenWrt has the directory, and no file.
+        # OpenWrt has this directory, which holds no crontab.
         os.makedirs(os.path.dirname(CRONTAB))
         for name in "cron/network-connections-prometheus.crontab", "cron/network-connections-log.crontab":
-            assert follow(name) == CRONTAB
+            assert install_as_documented(name) == CRONTAB
         write(ROOT + CRONTAB, read(CRONTAB))
-        # As on a router. What is tracked, and how much of it, is for the tests of that.
+        # The kernel tracks connections, as on a router. test_conntrack.py tests
+        # the counts.
         rules = "table inet test { chain input { type filter hook input priority filter; ct state new accept; }; }"
         subprocess.run(["nft", rules], check=True)
 
         def inside(*command):
-            # As of a first process, and not of a user's shell: cron runs what SHELL says.
+            # The environment of a process that init starts. SHELL is unset,
+            # because cron would run that shell.
             return start("chroot", ROOT, *command, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
 
         inside("/bin/busybox", "--install", "-s", "/bin").wait()
         inside("/bin/mount", "-t", "proc", "proc", "/proc").wait()
         inside("/bin/syslogd", "-n")
-        eventually(lambda: os.path.exists(f"{ROOT}/dev/log"), "/dev/log")
+        wait_for(lambda: os.path.exists(f"{ROOT}/dev/log"), "/dev/log")
 
-        # More than the limit of 50, and of the other state none.
-        cls.sockets = connect(socket.AF_INET, 1, half_closed=60)
-        # As OpenWrt's /etc/init.d/cron starts it.
+        # 60 connections in CLOSE_WAIT cross the limit of 50. The other limit is
+        # for SYN_RECV, and no connection is in this state.
+        cls.sockets = open_connections(socket.AF_INET, 1, half_closed=60)
+        # OpenWrt's /etc/init.d/cron starts cron with these arguments.
         crond = inside("/bin/crond", "-f", "-c", "/etc/crontabs", "-l", "5")
-        # It looks at the crontab once a minute.
+        # cron reads the crontab once a minute.
         commands = read(CRONTAB).count("\n* * * * * ")
-        eventually(lambda: read(LOG).count(" cmd ") >= commands, "commands that cron has started", 180)
+        wait_for(lambda: read(LOG).count(" cmd ") >= commands, "commands that cron has started", 180)
 
         def parents():
             return subprocess.check_output(["busybox", "ps", "-o", "ppid"], text=True).split()
 
-        eventually(lambda: str(crond.pid) not in parents(), "end of the commands")
+        wait_for(lambda: str(crond.pid) not in parents(), "end of the commands")
 
-    def lines(self):
-        """What the program has logged, by way of `logger`."""
+    def logged_lines(self):
+        """Returns the lines of the program that `logger` has logged."""
         return re.findall(r" user\.notice network-connections: (.*)", read(LOG))
 
-    def test_threshold(self):
-        """The limit that is crossed is logged, and the other one is not."""
-        eventually(self.lines, "line in the log")
-        for line in self.lines():
+    def test_only_the_crossed_limit_is_logged(self):
+        wait_for(self.logged_lines, "a line in the log")
+        for line in self.logged_lines():
             self.assertRegex(
                 line,
                 r"^NETWORK-CONNECTIONS WARNING - tcp\.CLOSE_WAIT is 60 \(outside 0:50\) "
                 r"\| 'tcp\.CLOSE_WAIT'=60;50;500;0;$",
             )
 
-    def test_metrics(self):
-        """The files for OpenWrt's Prometheus exporter."""
+    def test_metrics_for_openwrts_exporter_are_complete(self):
         files = {"network-connections.prom": 48, "network-conntrack.prom": 54}
         self.assertEqual(set(os.listdir(METRICS)), files.keys())
         for name, number in files.items():
@@ -81,15 +87,15 @@ class Cron(unittest.TestCase):
             read(f"{METRICS}/network-connections.prom"),
         )
 
-    def test_readme(self):
-        """The README's way to a graph gives cron the same lines, and the router's exporter listens on the LAN."""
+    def test_readme_installs_the_lines_for_prometheus(self):
+        # The same commands make the router's exporter listen on the LAN.
         os.remove(CRONTAB)
         exporter = "prometheus-node-exporter-lua"
         write(f"/etc/config/{exporter}", f"config {exporter} 'main'\n\toption listen_interface 'loopback'\n")
-        self.assertEqual(follow("cron/network-connections-prometheus.crontab", README), CRONTAB)
-        lines = [contrib(f"cron/network-{name}-prometheus.crontab") for name in ("connections", "conntrack")]
+        self.assertEqual(install_as_documented("cron/network-connections-prometheus.crontab", README), CRONTAB)
+        lines = [read_contrib(f"cron/network-{name}-prometheus.crontab") for name in ("connections", "conntrack")]
         self.assertEqual(read(CRONTAB), "".join(lines))
-        self.assertEqual(uci(exporter)["main"]["listen_interface"], "lan")
+        self.assertEqual(read_uci(exporter)["main"]["listen_interface"], "lan")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The formats that other programs parse, by parsers that aren't of this project."""
+"""Tests that third-party parsers accept the formats for other programs."""
 
 import json
 import os
@@ -9,13 +9,18 @@ import tomllib
 import unittest
 
 from line_protocol_parser import parse_line
-from support import PROGRAM, STATES, distinct, follow, procfs, read, run, start
+from support import (
+    PROGRAM, STATES, install_as_documented, make_distinct_counts, read, run_program, start, write_procfs,
+)  # fmt: skip
 
 TELEGRAF = "telegraf/network-connections.conf"
 
 
-def from_json(text):
-    """The counts of the four tables; the sums are compared with them right here."""
+def parse_json(text):
+    """Returns the counts of the four tables in a report.
+
+    Asserts that each sum in the report is the sum of its tables.
+    """
     report = json.loads(text)
     assert list(report) == ["tcp4", "tcp6", "udp4", "udp6", "tcp", "udp", "all"], list(report)
     for state in STATES:
@@ -30,17 +35,18 @@ def from_json(text):
     }
 
 
-def from_influx(text):
+def parse_influx(text):
+    """Returns the counts in lines of InfluxDB's line protocol."""
     result = {}
     for line in text.splitlines():
         point = parse_line(line)
         assert point["measurement"] == "network_connections", line
         assert point["tags"].keys() == {"protocol", "ip"}, line
-        assert point["time"] is None, f"a time: {line}"
+        assert point["time"] is None, f"expected no timestamp: {line}"
         table = point["tags"]["protocol"] + point["tags"]["ip"].removeprefix("v")
         for state, number in point["fields"].items():
-            assert type(number) is int, f"{state} is no integer: {line}"
-            assert (table, state.upper()) not in result, f"{state} twice: {line}"
+            assert type(number) is int, f"expected an integer for {state}: {line}"
+            assert (table, state.upper()) not in result, f"expected {state} only once: {line}"
             result[table, state.upper()] = number
     return result
 
@@ -50,43 +56,43 @@ class Formats(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.numbers = distinct(1)
-        cls.path = procfs("/mnt/distinct", cls.numbers)
+        cls.numbers = make_distinct_counts(1)
+        cls.path = write_procfs("/mnt/distinct", cls.numbers)
 
-    def test_json(self):
-        self.assertEqual(from_json(run(self.path)), self.numbers)
+    def test_json_has_all_counts(self):
+        self.assertEqual(parse_json(run_program(self.path)), self.numbers)
 
-    def test_ndjson(self):
-        ndjson = run("-f", "ndjson", self.path)
+    def test_ndjson_is_the_json_in_one_line(self):
+        ndjson = run_program("-f", "ndjson", self.path)
         self.assertRegex(ndjson, r"\A[^\n ]*\n\Z")
-        self.assertEqual(json.loads(ndjson), json.loads(run("-f", "json", self.path)))
+        self.assertEqual(json.loads(ndjson), json.loads(run_program("-f", "json", self.path)))
 
-    def test_ndjson_repeated(self):
-        """The reader of a pipe has a line at once, and the next a second later."""
+    def test_ndjson_through_a_pipe_is_not_delayed(self):
+        # The first line comes at once, and each next line a second later.
         process = start(PROGRAM, "-f", "ndjson", "-i", "1", self.path, stdout=subprocess.PIPE, text=True)
         times = []
         for _ in range(3):
-            self.assertEqual(from_json(process.stdout.readline()), self.numbers)
+            self.assertEqual(parse_json(process.stdout.readline()), self.numbers)
             times.append(time.monotonic())
         self.assertGreater(times[2] - times[0], 1.5)
 
-    def test_influx(self):
-        self.assertEqual(from_influx(run("-f", "influx", self.path)), self.numbers)
+    def test_influx_has_all_counts(self):
+        self.assertEqual(parse_influx(run_program("-f", "influx", self.path)), self.numbers)
 
-    def test_telegraf(self):
-        """As Telegraf is to run it. It splits the command as a shell does."""
-        # Telegraf's package has the directory.
+    def test_telegraf_command_prints_line_protocol(self):
+        # Telegraf's package, which is not installed, has this directory.
         os.makedirs("/etc/telegraf/telegraf.d")
-        (plugin,) = tomllib.loads(read(follow(TELEGRAF)))["inputs"]["exec"]
+        (plugin,) = tomllib.loads(read(install_as_documented(TELEGRAF)))["inputs"]["exec"]
         self.assertEqual(plugin["data_format"], "influx")
         (command,) = plugin["commands"]
+        # Telegraf splits the command into words as a shell does.
         output = subprocess.run(shlex.split(command), stdout=subprocess.PIPE, text=True, check=True)
-        self.assertEqual(from_influx(output.stdout), from_json(run()))
+        self.assertEqual(parse_influx(output.stdout), parse_json(run_program()))
 
-    def test_query(self):
+    def test_query_prints_counts_in_the_order_of_the_options(self):
         keys = [f"{table}.{state}" for table, state in self.numbers]
         options = [option for key in keys for option in ("-q", key)]
-        self.assertEqual(run(*options, self.path), "".join(f"{n}\n" for n in self.numbers.values()))
+        self.assertEqual(run_program(*options, self.path), "".join(f"{n}\n" for n in self.numbers.values()))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A Zabbix server takes the templates, and has the right number in each of their items and the triggers that fire."""
+"""Tests the templates with a Zabbix server: the items, triggers and graphs."""
 
 import itertools
 import json
@@ -10,15 +10,17 @@ import unittest
 import urllib.request
 
 from support import (
-    PROGRAM, TABLES, answers, contrib, distinct, eventually, follow, procfs, run, start, write,
+    PROGRAM, TABLES, install_as_documented, is_listening, make_distinct_counts, read_contrib, run_program, start,
+    wait_for, write, write_procfs,
 )  # fmt: skip
 
 TEMPLATES = ["Network connections by Zabbix agent", "Network conntrack by Zabbix agent"]
 COPY = "/mnt/network-connections"
 
-# The default limits of the template: that many don't fire a trigger, and one more does.
+# The default limits of the template. A trigger fires above its limit.
 LIMITS = {"CLOSE_WAIT": 50, "SYN_RECV": 100, "TIME_WAIT": 1500}
-# How many rows are in the table of tracked connections, so that no two items have the same number.
+# The number of rows of each kind in the table of tracked connections. The
+# numbers are such that no two items have the same value.
 TRACKED = {
     **{("tcp4", state, "ASSURED"): number for number, state in enumerate(
         "NONE SYN_SENT SYN_RECV ESTABLISHED FIN_WAIT CLOSE_WAIT LAST_ACK TIME_WAIT CLOSE SYN_SENT2 OTHER".split(), 101
@@ -30,13 +32,15 @@ TRACKED = {
     ("other6", "", "UNREPLIED"): 10, ("other6", "", "REPLIED"): 11,
 }  # fmt: skip
 REPLIED = sum(number for (_, _, status), number in TRACKED.items() if status != "UNREPLIED")
-NAMES = {
+# The start of the rows of each group.
+ROW_STARTS = {
     "tcp4": "ipv4     2 tcp      6", "tcp6": "ipv6     10 tcp      6",
     "udp4": "ipv4     2 udp      17", "udp6": "ipv6     10 udp      17",
     "other4": "ipv4     2 icmp     1", "other6": "ipv6     10 icmpv6   58",
 }  # fmt: skip
 
-# What differs from the numbers that fire nothing, by host, and the triggers that it fires.
+# The numbers that a host changes, and the triggers that fire in consequence.
+# The unchanged numbers are the limits, and fire nothing.
 HOSTS = {
     "limits": ({}, set()),
     "CLOSE_WAIT": (
@@ -53,28 +57,36 @@ HOSTS = {
     ),
     "unlimited": ({"percent": 0}, set()),
     "namespace": ({"percent": None}, set()),
-    # When its tables are gone.
+    # setUpClass moves this host's tables away. The test of failures lists the
+    # triggers that fire then.
     "fails": ({}, set()),
 }
 
 
-def count(path, changes):
-    """Makes the tables of sockets: as many as fire nothing, but for these changes."""
-    numbers = distinct(201)
+def write_socket_tables(path, changes):
+    """Writes socket tables whose numbers are at the limits of the triggers.
+
+    Numbers at the limits fire no trigger. `changes` replaces some of them.
+    """
+    numbers = make_distinct_counts(201)
     for state, limit in LIMITS.items():
         numbers["tcp6", state] = 20
         numbers["tcp4", state] = changes.get(state, limit) - 20
-    procfs(path, numbers)
+    write_procfs(path, numbers)
 
 
-def track(path, percent):
-    """Makes a table of tracked connections, which fills so much of its limit with those that are replied to."""
+def write_conntrack_table(path, percent):
+    """Writes a table of tracked connections, and its limit.
+
+    The connections with a reply are `percent` of the limit. A `percent` of 0
+    stands for no limit. Without a `percent`, the limit is missing.
+    """
     rows = []
     for (group, state, status), number in TRACKED.items():
-        # An offloaded row has neither a timeout nor a state.
+        # The row of an offloaded connection has neither a timeout nor a state.
         timeout = "" if state is None else f" 99 {state}"
         shown = "" if status == "REPLIED" else f" [{status}]"
-        rows += [f"{NAMES[group]}{timeout} src=192.0.2.1 dst=198.51.100.1{shown} mark=0 use=2\n"] * number
+        rows += [f"{ROW_STARTS[group]}{timeout} src=192.0.2.1 dst=198.51.100.1{shown} mark=0 use=2\n"] * number
     write(f"{path}/net/nf_conntrack", "".join(rows))
     os.chmod(f"{path}/net/nf_conntrack", 0o440)
     if percent is not None:
@@ -84,11 +96,14 @@ def track(path, percent):
 
 
 def start_agent(host, port, files):
-    """Starts an agent that has the files of contrib/, and a program that counts in a procfs of its own."""
+    """Starts an agent with the files of contrib/.
+
+    The agent's program is a script that counts in the host's own procfs.
+    """
     directory = f"/mnt/{host}"
     changes, _ = HOSTS[host]
-    count(directory, changes)
-    track(directory, changes.get("percent", 80))
+    write_socket_tables(directory, changes)
+    write_conntrack_table(directory, changes.get("percent", 80))
     write(f"{directory}/program", f'#!/bin/sh\nexec {COPY} "$@" {directory}\n')
     os.chmod(f"{directory}/program", 0o755)
     write(
@@ -108,7 +123,7 @@ def start_agent(host, port, files):
 
 
 def start_database():
-    """MariaDB, in memory, with what a new Zabbix has in its database."""
+    """Starts MariaDB, in memory, with the database of a new Zabbix."""
     os.makedirs("/mnt/zabbix")
     shutil.chown("/mnt/zabbix", "zabbix", "zabbix")
     as_zabbix = {"user": "zabbix", "group": "zabbix"}
@@ -121,7 +136,7 @@ def start_database():
         "mariadbd", "--no-defaults", directory, "--bind-address=127.0.0.1", "--socket=/mnt/zabbix/database.socket",
         "--skip-grant-tables", "--innodb-flush-log-at-trx-commit=0", **as_zabbix,
     )  # fmt: skip
-    eventually(lambda: answers(3306), "MariaDB")
+    wait_for(lambda: is_listening(3306), "MariaDB")
     client = "mariadb --no-defaults --host=127.0.0.1"
     create = "CREATE DATABASE zabbix CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
     scripts = "schema.sql.gz images.sql.gz data.sql.gz"
@@ -132,7 +147,8 @@ def start_database():
 
 
 def start_server():
-    # Debian 12's MariaDB is newer than what its Zabbix was tried with.
+    """Starts the Zabbix server."""
+    # Debian 12's MariaDB is newer than the versions that its Zabbix supports.
     write(
         "/mnt/zabbix_server.conf",
         """
@@ -154,7 +170,7 @@ def start_server():
 
 
 def start_frontend():
-    """The API, which is a part of it."""
+    """Starts the frontend, which contains the API."""
     write(
         "/etc/zabbix/zabbix.conf.php",
         """<?php
@@ -164,12 +180,13 @@ def start_frontend():
         """,
     )
     start("php", "-S", "127.0.0.1:8080", "-t", "/usr/share/zabbix", stderr=subprocess.DEVNULL)
-    eventually(lambda: answers(8080), "frontend")
+    wait_for(lambda: is_listening(8080), "frontend")
 
 
 class Api:
-    """Asks the frontend, as the user that a new database has."""
+    """The API of the frontend. A call sends a request and returns the result."""
 
+    # The session of the user who has logged in.
     session = None
 
     def __call__(self, method, parameters):
@@ -188,28 +205,38 @@ class Api:
 api = Api()
 
 
-def items(host):
-    """The items of a host, by key, and apart from them those that only hand on what the agent answers."""
+def get_items(host):
+    """Returns the items of a host.
+
+    The result is a dictionary of the items with numbers, by key, and a list of
+    the items that hold the JSON of the agent, from which the numbers come.
+    """
     fields = ["key_", "lastclock", "lastvalue", "state", "error"]
     found = {item["key_"]: item for item in api("item.get", {"host": host, "output": fields})}
     return found, [found.pop(key) for key in ("network.connections.json", "network.conntrack.json")]
 
 
-def oldest(host):
-    """When the last number came of the item that has waited longest for one. Zero if one has none yet."""
-    return min(int(item["lastclock"]) for item in items(host)[0].values())
+def oldest_clock(host):
+    """Returns when the item that has waited longest got its last number.
+
+    The result is 0 if an item of the host has no number yet.
+    """
+    return min(int(item["lastclock"]) for item in get_items(host)[0].values())
 
 
-def problems(host):
-    """The triggers that a host has fired."""
+def get_problems(host):
+    """Returns the descriptions of the triggers that a host has fired."""
     triggers = api("trigger.get", {"host": host, "filter": {"value": 1}, "output": ["description"]})
     return {trigger["description"] for trigger in triggers}
 
 
-def expected(host):
-    """The numbers that the program itself has for the items, which have its own names in their keys."""
+def expected_numbers(host):
+    """Returns the numbers of the program for all items, by the items' keys.
+
+    An item's key contains the program's key.
+    """
     path = f"/mnt/{host}"
-    sockets, tracked = json.loads(run(path)), json.loads(run("--conntrack", path))
+    sockets, tracked = json.loads(run_program(path)), json.loads(run_program("--conntrack", path))
     queries = {
         "connections": ([], [
             *(f"tcp.{state}" for state in sockets["tcp"]), "udp.ESTABLISHED", "udp.CLOSE",
@@ -223,14 +250,14 @@ def expected(host):
         ]),
     }  # fmt: skip
     return {
-        f"network.{kind}[{key}]": run(*options, "-q", key, path).strip()
+        f"network.{kind}[{key}]": run_program(*options, "-q", key, path).strip()
         for kind, (options, keys) in queries.items()
         for key in keys
     }
 
 
-def message(*arguments):
-    """What the program says when it fails."""
+def failure_message(*arguments):
+    """Returns the error message of the program."""
     return subprocess.run([PROGRAM, *arguments], stderr=subprocess.PIPE, text=True).stderr.strip()
 
 
@@ -245,23 +272,24 @@ class ZabbixTemplate(unittest.TestCase):
         api.session = api("user.login", {"username": "Admin", "password": "zabbix"})
         rules = ["groups", "templates", "items", "triggers", "graphs", "templateDashboards"]
         api("configuration.import", {
-            "format": "yaml", "source": contrib("zabbix/network-connections.yaml"),
+            "format": "yaml", "source": read_contrib("zabbix/network-connections.yaml"),
             "rules": {rule: {"createMissing": True, "updateExisting": True} for rule in rules},
         })  # fmt: skip
 
-        files = [follow(f"zabbix/network-{name}.conf") for name in ("connections", "conntrack")]
+        files = [install_as_documented(f"zabbix/network-{name}.conf") for name in ("connections", "conntrack")]
         shutil.copy(PROGRAM, COPY)
         ports = dict(zip(HOSTS, itertools.count(20000)))
         for host, port in ports.items():
             start_agent(host, port, files)
         for port in ports.values():
-            eventually(lambda port=port: answers(port), "agent")
+            wait_for(lambda port=port: is_listening(port), "agent")
 
         cls.templates = api("template.get", {
             "filter": {"host": TEMPLATES}, "output": ["host"], "selectGraphs": ["graphid"],
         })  # fmt: skip
         (group,) = api("hostgroup.get", {"filter": {"name": "Linux servers"}, "output": ["groupid"]})
-        # As often as can be. Less than 30 seconds without data aren't noticed.
+        # The items update as often as Zabbix can. Zabbix does not notice less
+        # than 30 seconds without data.
         macros = {"INTERVAL": "1s", "NODATA": "30s", "CONNTRACK.INTERVAL": "1s", "CONNTRACK.NODATA": "30s"}
         api("host.create", [
             {
@@ -274,68 +302,66 @@ class ZabbixTemplate(unittest.TestCase):
             }
             for host, port in ports.items()
         ])  # fmt: skip
-        eventually(lambda: oldest("fails"), "numbers")
+        wait_for(lambda: oldest_clock("fails"), "numbers")
         os.rename("/mnt/fails/net", "/mnt/fails/gone")
         cls.failed = time.time()
 
-    def test_numbers(self):
-        numbers = expected("limits")
+    def test_numbers_match_the_program(self):
+        numbers = expected_numbers("limits")
         self.assertEqual(len(set(numbers.values())), len(numbers), numbers)
-        eventually(lambda: oldest("limits"), "numbers")
-        self.assertEqual({key: item["lastvalue"] for key, item in items("limits")[0].items()}, numbers)
+        wait_for(lambda: oldest_clock("limits"), "numbers")
+        self.assertEqual({key: item["lastvalue"] for key, item in get_items("limits")[0].items()}, numbers)
 
-    def test_triggers(self):
-        """Each is fired by one more than its limit, and by that alone."""
+    def test_triggers_fire_only_above_their_limits(self):
         for host, (_, fired) in HOSTS.items():
             if fired:
-                eventually(lambda: problems(host), f"problem of {host}")
-        start = eventually(lambda: oldest("limits"), "numbers")
-        # So that triggers that mustn't fire had their time.
-        eventually(lambda: oldest("limits") > start + 5, "newer numbers")
+                wait_for(lambda: get_problems(host), f"problem of {host}")
+        start = wait_for(lambda: oldest_clock("limits"), "numbers")
+        # Triggers that must not fire have had time to fire by then.
+        wait_for(lambda: oldest_clock("limits") > start + 5, "newer numbers")
         for host, (_, fired) in HOSTS.items():
             if host != "fails":
-                self.assertEqual(problems(host), fired, host)
+                self.assertEqual(get_problems(host), fired, host)
 
-    def test_three_in_a_row(self):
-        """A trigger is fired by the third number that is over its limit."""
-        first = eventually(lambda: oldest("unlimited"), "numbers")
-        eventually(lambda: oldest("unlimited") > first + 3, "newer numbers")
-        self.addCleanup(count, "/mnt/unlimited", {})
-        count("/mnt/unlimited", {"CLOSE_WAIT": 51})
-        eventually(lambda: problems("unlimited"), "problem")
+    def test_third_number_above_the_limit_fires_a_trigger(self):
+        first = wait_for(lambda: oldest_clock("unlimited"), "numbers")
+        wait_for(lambda: oldest_clock("unlimited") > first + 3, "newer numbers")
+        self.addCleanup(write_socket_tables, "/mnt/unlimited", {})
+        write_socket_tables("/mnt/unlimited", {"CLOSE_WAIT": 51})
+        wait_for(lambda: get_problems("unlimited"), "problem")
         (item,) = api("item.get", {"host": "unlimited", "filter": {"key_": "network.connections[tcp.CLOSE_WAIT]"}})
         history = api("history.get", {"itemids": item["itemid"]})
         over = sorted((int(row["clock"]), int(row["ns"])) for row in history if row["value"] == "51")
         (problem,) = api("problem.get", {"hostids": item["hostid"]})
         self.assertEqual(over.index((int(problem["clock"]), int(problem["ns"]))), 2)
 
-    def test_unlimited(self):
-        """Without a limit the table is never full. What isn't known is not zero."""
+    def test_unlimited_table_is_at_zero_percent(self):
         keys = [f"network.conntrack[table.{name}]" for name in ("limit", "percent", "replied_percent")]
-        eventually(lambda: oldest("unlimited"), "numbers")
-        self.assertEqual([items("unlimited")[0][key]["lastvalue"] for key in keys], ["0", "0", "0"])
+        wait_for(lambda: oldest_clock("unlimited"), "numbers")
+        self.assertEqual([get_items("unlimited")[0][key]["lastvalue"] for key in keys], ["0", "0", "0"])
 
+        # Without a known limit, the items of the table are unsupported, and not
+        # zero.
         keys.append("network.conntrack[table.entries]")
-        eventually(lambda: all(items("namespace")[0][key]["error"] for key in keys), "errors")
-        for key, item in items("namespace")[0].items():
+        wait_for(lambda: all(get_items("namespace")[0][key]["error"] for key in keys), "errors")
+        for key, item in get_items("namespace")[0].items():
             if key in keys:
                 self.assertEqual((item["state"], item["lastclock"]), ("1", "0"), key)
                 self.assertRegex(item["error"], "The table of another network namespace does not show how full")
             else:
                 self.assertEqual(item["state"], "0", key)
 
-    def test_failure(self):
-        """That nothing is counted fires a trigger, and is no number. The message of the program says why."""
+    def test_failure_fires_triggers_and_adds_no_numbers(self):
+        # The error of an item with JSON is the program's message.
         fired = {"Network connections: Not counted", "Tracked connections: Not counted"}
-        eventually(lambda: problems("fails") == fired, "problem")
-        others, masters = items("fails")
-        messages = [message("/mnt/fails"), message("--conntrack", "/mnt/fails")]
+        wait_for(lambda: get_problems("fails") == fired, "problem")
+        others, masters = get_items("fails")
+        messages = [failure_message("/mnt/fails"), failure_message("--conntrack", "/mnt/fails")]
         self.assertEqual([item["error"].split(" Failed: ")[-1] for item in masters], messages)
         for key, item in others.items():
             self.assertLess(int(item["lastclock"]), self.failed + 5, key)
 
-    def test_dashboards(self):
-        """Each graph of a template is on its dashboard."""
+    def test_dashboards_show_all_graphs(self):
         for template in self.templates:
             (dashboard,) = api("templatedashboard.get", {
                 "templateids": template["templateid"], "selectPages": "extend",
