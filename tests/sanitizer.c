@@ -1,6 +1,7 @@
-/* To be preloaded into a program that is built with AddressSanitizer (scripts/check-unsafe): asks it whether the memory
- * is all there that the kernel is to read or write by these functions. Of others, such as read and write, it knows by
- * itself. */
+/* A library to preload into a program that is built with AddressSanitizer
+ * (scripts/check-unsafe). Each function here asks the sanitizer whether the
+ * program may access all memory that the kernel is about to read or write.
+ * The sanitizer itself checks other functions, such as read and write. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -18,12 +19,13 @@ static void check(const char *function, const void *address, size_t length)
     if (!first_poisoned)
         first_poisoned = (void *(*)(const void *, size_t))dlsym(RTLD_DEFAULT, "__asan_region_is_poisoned");
     if (!first_poisoned) {
-        fprintf(stderr, "this program isn't built with AddressSanitizer\n");
+        fprintf(stderr, "expected a program that is built with AddressSanitizer\n");
         abort();
     }
-    const char *place = first_poisoned((void *)address, length);
-    if (place) {
-        fprintf(stderr, "%s: byte %td of %zu isn't there\n", function, place - (const char *)address, length);
+    const char *poisoned = first_poisoned((void *)address, length);
+    if (poisoned) {
+        fprintf(stderr, "%s: expected %zu accessible bytes, but byte %td is poisoned\n", function, length,
+                poisoned - (const char *)address);
         abort();
     }
 }

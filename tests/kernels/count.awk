@@ -1,7 +1,8 @@
-# Prints what the program must print for tables of the kernel, as simply as can be:
+# Prints the report that the program must print for tables of the kernel. This
+# is the simplest possible implementation, to compare the program with:
 # awk [-v all=yes] -f count.awk tcp tcp6 udp udp6
 BEGIN {
-    # 1 to B (include/net/tcp_states.h)
+    # The names of the states 1 to B (include/net/tcp_states.h)
     split("ESTABLISHED SYN_SENT SYN_RECV FIN_WAIT1 FIN_WAIT2 TIME_WAIT CLOSE CLOSE_WAIT LAST_ACK LISTEN" \
         " CLOSING", name)
     states = split("FIN_WAIT1 ESTABLISHED TIME_WAIT CLOSE SYN_SENT SYN_RECV FIN_WAIT2 LISTEN CLOSING" \

@@ -1,5 +1,5 @@
-# What a package's Makefile finds in OpenWrt's rules.mk, as far as this one needs it. scripts/test-feed gives
-# TARGET_CC_NOCACHE and RUSTC_TARGET_ARCH.
+# A replacement for OpenWrt's rules.mk, with only the variables that this
+# package needs. scripts/test-feed sets TARGET_CC_NOCACHE and RUSTC_TARGET_ARCH.
 
 INCLUDE_DIR:=$(TOPDIR)/include
 DL_DIR:=$(TOPDIR)/dl

@@ -1,5 +1,7 @@
-# What OpenWrt's include/package.mk does with a package: `make compile` unpacks the source and compiles it,
-# `make install` puts the package's files into ROOT. What would be downloaded is in DL_DIR already.
+# A replacement for OpenWrt's include/package.mk. `make compile` unpacks and
+# compiles the source of a package, and `make install` installs the package's
+# files into ROOT. Nothing is downloaded, because the source is already in
+# DL_DIR.
 
 PKG_BUILD_DIR:=$(BUILD_DIR)/$(PKG_NAME)-$(PKG_VERSION)
 PKG_INSTALL_DIR:=$(PKG_BUILD_DIR)/ipkg-install
@@ -23,7 +25,8 @@ define BuildPackage
 	$$(call Package/$(1)/install,$(ROOT))
 endef
 
-# The fields are those of Package/NAME, which defines them as variables.
+# $(call Package/field,NAME,FIELD) expands to the value of FIELD that
+# Package/NAME defines.
 Package/field=$(eval $(2):=)$(eval $(Package/$(1)))$($(2))
 
 .PHONY: source compile install

@@ -1,6 +1,10 @@
-# How the packages feed has Rust programs compiled: the environment and the command of its lang/rust
-# (rust-values.mk and rust-package.mk), or with RUST=proposed those of OpenWrt's pull request 22748, which moves Rust
-# out of the feed and has programs share one libstd. (Without the linker flags of stack protection, for code in C.)
+# Compiles Rust programs as OpenWrt's packages feed does, with the environment
+# and the command of its lang/rust (rust-values.mk and rust-package.mk).
+#
+# With RUST=proposed, the environment and the command are from OpenWrt's pull
+# request 22748, which moves Rust out of the feed and lets programs share one
+# libstd. The linker flags for stack protection are left out, because only code
+# in C needs them.
 
 RUST_ARCH_DEPENDS:=@(aarch64||arm||mips||mipsel||x86_64)
 RUST_PKG_LOCKED?=1
@@ -23,7 +27,7 @@ ifeq ($(strip $(RUST_PKG_LOCKED)),1)
   CARGO_PKG_ARGS+= --locked
 endif
 
-# (But for CARGO_HOME: what is downloaded for this machine's Rust will do.)
+# CARGO_HOME is left out, so cargo uses the downloads of this machine.
 CARGO_PKG_CONFIG_VARS= \
 	CARGO_BUILD_TARGET=$(RUSTC_TARGET_ARCH) \
 	CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1 \
@@ -55,7 +59,7 @@ endef
 
 define RustBinPackage
   ifndef Package/$(1)/install
-    $$(error $(1) would have its program alone)
+    $$(error $(1) defines no Package/$(1)/install, so the package would contain only the program)
   endif
 endef
 
