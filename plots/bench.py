@@ -1,6 +1,8 @@
-"""Draws the tables of the README that scripts/bench has printed: bench.py README SVG
+"""Draws the README's tables of benchmarks: bench.py README SVG
 
-A row is a command, and a dot its CPU time with so many sockets or tracked connections.
+scripts/bench has measured and printed these tables. Each row of the picture is
+a command. Each dot is the command's CPU time for a number of sockets or tracked
+connections.
 """
 
 import re
@@ -9,46 +11,53 @@ import sys
 import matplotlib
 
 matplotlib.use("svg")
-# The same file each time. Letters are shapes, so that they look the same everywhere.
+# The fixed salt makes the same file each time. Letters are paths, which look
+# the same everywhere.
 matplotlib.rcParams.update({"svg.hashsalt": "network-connections", "svg.fonttype": "path", "font.size": 9})
 from matplotlib import pyplot, ticker  # noqa: E402
 
 OURS = "network-connections"
-# Of the smallest number to the largest, for the program and for the others.
+# The colours of the dots, from the smallest number to the largest, for the
+# program and for other commands.
 COLOURS = {True: ["#9ecae9", "#4292c6", "#08519c"], False: ["#d0d0d0", "#a0a0a0", "#5f5f5f"]}
-# What isn't a count by state.
+# Notes on commands that do less than count sockets by state.
 NOTES = {"floor": "  (only reads)", "ss -s": "  (sums, few states)"}
 INK, FAINT = "#24292f", "#e4e6e9"
 
 
 def tables(text):
-    """Each table with columns such as `1,000 sockets (ms)`: what is counted, the numbers, and CPU by command."""
+    """Yields each table with columns such as `1,000 sockets (ms)`.
+
+    A table is the kind of its objects, the numbers of objects, and the CPU
+    times of each command.
+    """
     for block in re.findall(r"(?:^ *\|.*\n)+", text, re.MULTILINE):
         lines = block.splitlines()
         head, _, *rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines]
         columns = {at: re.fullmatch(r"([\d,]+) (\w+) \(ms\)", name) for at, name in enumerate(head)}
         columns = {at: match for at, match in columns.items() if match}
         if columns:
-            (what,) = {match[2] for match in columns.values()}
-            # In a cell: from start to end / of CPU.
-            yield what, [match[1] for match in columns.values()], {
+            (kind,) = {match[2] for match in columns.values()}
+            # A cell is `elapsed time / CPU time`.
+            yield kind, [match[1] for match in columns.values()], {
                 row[0].strip("`"): [float(row[at].split("/")[1]) for at in columns] for row in rows
             }
 
 
-def draw(axes, what, numbers, times):
+def draw(axes, kind, numbers, times):
+    """Draws a table, with the fastest command at the top."""
     shades = {ours: colours[-len(numbers) :] for ours, colours in COLOURS.items()}
     commands = sorted(times, key=lambda command: -times[command][-1])
-    for place, command in enumerate(commands):
+    for row, command in enumerate(commands):
         ours = command.startswith(OURS)
         if ours:
-            axes.axhspan(place - 0.42, place + 0.42, color="#eef5fc", linewidth=0)
+            axes.axhspan(row - 0.42, row + 0.42, color="#eef5fc", linewidth=0)
         dots = times[command]
-        axes.plot([min(dots), max(dots)], [place, place], color=shades[ours][0], linewidth=2, zorder=1)
-        axes.scatter(dots, [place] * len(dots), color=shades[ours], s=34, zorder=2)
+        axes.plot([min(dots), max(dots)], [row, row], color=shades[ours][0], linewidth=2, zorder=1)
+        axes.scatter(dots, [row] * len(dots), color=shades[ours], s=34, zorder=2)
         note = next((note for start, note in NOTES.items() if command.startswith(start)), "")
         axes.annotate(
-            f"{dots[-1]:g}{note}", (dots[-1], place), (7, 0), textcoords="offset points", va="center",
+            f"{dots[-1]:g}{note}", (dots[-1], row), (7, 0), textcoords="offset points", va="center",
             color=shades[ours][-1], fontweight="bold" if ours else "normal",
         )  # fmt: skip
     axes.set_yticks(range(len(commands)), commands)
@@ -57,11 +66,11 @@ def draw(axes, what, numbers, times):
         if label.get_text().startswith(OURS):
             label.set(color=COLOURS[True][-1], fontweight="bold")
     axes.set_ylim(-0.6, len(commands) - 0.4)
-    axes.set_title({"sockets": "Sockets", "entries": "Tracked connections"}[what], loc="left", fontsize=10,
+    axes.set_title({"sockets": "Sockets", "entries": "Tracked connections"}[kind], loc="left", fontsize=10,
                    fontweight="bold", color=INK)  # fmt: skip
     handles = [axes.scatter([], [], color=colour, s=34) for colour in shades[False]]
     axes.legend(
-        handles, [*numbers[:-1], f"{numbers[-1]} {what}"], loc="lower right", bbox_to_anchor=(1, 1),
+        handles, [*numbers[:-1], f"{numbers[-1]} {kind}"], loc="lower right", bbox_to_anchor=(1, 1),
         ncols=len(numbers), frameon=False,
         handletextpad=0.1, columnspacing=1, borderpad=0, labelcolor=INK,
     )  # fmt: skip
@@ -71,13 +80,14 @@ def main():
     readme, svg = sys.argv[1:]
     with open(readme) as file:
         found = list(tables(file.read()))
-    assert [what for what, _, _ in found] == ["sockets", "entries"], found
+    kinds = [kind for kind, _, _ in found]
+    assert kinds == ["sockets", "entries"], f"expected a table of sockets and one of entries, not {kinds}"
     figure, parts = pyplot.subplots(
         len(found), 1, figsize=(9, 5), sharex=True, layout="constrained",
         height_ratios=[len(times) + 1 for _, _, times in found],
     )  # fmt: skip
-    for axes, (what, numbers, times) in zip(parts, found):
-        draw(axes, what, numbers, times)
+    for axes, (kind, numbers, times) in zip(parts, found):
+        draw(axes, kind, numbers, times)
         axes.set_xscale("log")
         axes.grid(axis="x", color=FAINT, linewidth=0.8)
         axes.set_axisbelow(True)

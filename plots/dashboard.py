@@ -1,7 +1,8 @@
 """Draws the dashboard of contrib/ from a recording: dashboard.py RECORDING PNG
 
-It runs in the sandbox of the tests. A Prometheus with what was recorded answers the dashboard's queries. Of Grafana's
-panels it knows as much as the dashboard uses.
+This script runs in the sandbox of the tests. A Prometheus with the recording
+answers the dashboard's queries. The script implements only the features of
+Grafana's panels that the dashboard uses.
 """
 
 import io
@@ -21,16 +22,19 @@ from PIL import Image  # noqa: E402
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../tests/monitors"))
 from support import PROJECT, read, start_prometheus  # noqa: E402
 
+# The directory of Debian's Prometheus for its data.
 STORED = "/var/lib/prometheus/metrics2"
-# The recording is of minutes: what has stayed for one of them is drawn for what stays for half an hour.
+# The recording is only minutes long, so a window of one minute stands in for
+# half an hour.
 WINDOWS = {"[30m]": "[1m]"}
 
-# In pixels of the README, which shows 900 of them; the picture has twice as many.
+# Lengths in pixels of the README, which shows the picture 900 pixels wide. The
+# picture itself is SCALE times larger.
 WIDTH, UNIT, GAP, EDGE = 900, 22, 6, 10
 SCALE = 2
 TITLE, TEXT, NUMBER = 10.5, 9, 24
 
-# Grafana's dark theme, as far as it is needed.
+# The colours of Grafana's dark theme that the dashboard uses.
 CANVAS, PANEL, BORDER, GRID = "#111217", "#181b1f", "#25272d", "#26292f"
 INK, FAINT = "#ccccdc", "#8e8f9c"
 COLOURS = {
@@ -40,13 +44,14 @@ COLOURS = {
 SHADES = [1, 0.75, 0.55, 0.4, 0.3]
 
 
-def mixed(colour, part):
-    """A colour on a panel, as if it were transparent."""
+def blend(colour, opacity):
+    """Returns the opaque colour that a translucent colour has on a panel."""
     pairs = zip(matplotlib.colors.to_rgb(COLOURS.get(colour, colour)), matplotlib.colors.to_rgb(PANEL))
-    return tuple(part * one + (1 - part) * other for one, other in pairs)
+    return tuple(opacity * front + (1 - opacity) * back for front, back in pairs)
 
 
-def scaled(number, units, factor):
+def format_scaled(number, units, factor):
+    """Returns a number with the largest unit that it reaches."""
     unit = 0
     while abs(number) >= factor and unit < len(units) - 1:
         number /= factor
@@ -54,9 +59,9 @@ def scaled(number, units, factor):
     return f"{number:.3g}{units[unit]}"
 
 
-# By Grafana's names of units.
+# The format of a number, by Grafana's name of the unit.
 FORMATS = {
-    "short": lambda number: scaled(number, ["", " K", " Mil"], 1000),
+    "short": lambda number: format_scaled(number, ["", " K", " Mil"], 1000),
     "locale": lambda number: f"{number:,.0f}",
     "percentunit": lambda number: f"{100 * number:.3g}%",
     "s": lambda number: f"{number:.0f} s",
@@ -64,7 +69,11 @@ FORMATS = {
 
 
 class Series:
-    """What is drawn of one series: its values by time, and the panel's settings with what overrides them."""
+    """One series of a panel.
+
+    A series has values by time, and the panel's settings with the overrides
+    that match the series.
+    """
 
     def __init__(self, name, values, config):
         self.name, self.values = name, values
@@ -83,6 +92,7 @@ class Series:
         self.mode, self.color = color["mode"], color.get("fixedColor")
 
     def matches(self, matcher):
+        """Returns whether a matcher of the dashboard selects this series."""
         options = matcher["options"]
         match matcher["id"]:
             case "byName":
@@ -99,15 +109,18 @@ class Series:
 
 
 class Dashboard:
+    """A dashboard, with a Prometheus to query and the figure to draw."""
+
     def __init__(self, text, api):
         self.api = api
         for window, shorter in WINDOWS.items():
-            assert window in text
+            assert window in text, f"expected the window {window} in a query"
             text = text.replace(window, shorter)
         self.panels = json.loads(text)["panels"]
         (up,) = api("query", query="up[14d]")["result"]
         self.instance = up["metric"]["instance"]
-        # It tries to scrape now, too, and finds nothing.
+        # Prometheus also scrapes now, in vain. The recording is the time in
+        # which the exporter was up.
         recorded = [at for at, value in up["values"] if value == "1"]
         self.begin, self.end = min(recorded), max(recorded)
         rows = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in self.panels)
@@ -115,43 +128,47 @@ class Dashboard:
         self.figure = pyplot.figure(figsize=(WIDTH / 72, self.height / 72), dpi=72, facecolor=CANVAS)
 
     def ask(self, query):
-        """The series of an answer: labels, and values by time."""
+        """Returns the series of a query, as pairs of labels and values by time."""
         query = query.replace("$instance", self.instance)
         found = self.api("query_range", query=query, start=self.begin, end=self.end, step=1)["result"]
         return [(series["metric"], {at: float(value) for at, value in series["values"]}) for series in found]
 
     def series(self, panel):
+        """Returns all series of a panel, with their colours."""
         found = []
         for target in panel["targets"]:
             for labels, values in self.ask(target["expr"]):
                 name = re.sub(r"\{\{(\w+)\}\}", lambda match: labels[match[1]], target["legendFormat"])
                 found.append(Series(name, values, panel["fieldConfig"]))
-        assert found, panel["title"]
+        assert found, f"expected series for the panel {panel['title']}"
         shades = {}
         for one in found:
             if one.mode == "shades" and not one.custom.get("hideFrom"):
                 shades[one.color] = shades.get(one.color, -1) + 1
-                one.color = mixed(one.color, SHADES[shades[one.color]])
+                one.color = blend(one.color, SHADES[shades[one.color]])
         return found
 
-    # Places are in pixels from the upper left corner.
+    # The methods below take coordinates in pixels from the upper left corner.
 
     def axes(self, left, top, width, height):
+        """Adds axes to the figure."""
         return self.figure.add_axes(
             (left / WIDTH, 1 - (top + height) / self.height, width / WIDTH, height / self.height), facecolor="none"
         )
 
     def text(self, left, top, text, size=TEXT, color=INK, **options):
+        """Adds a text to the figure, centred vertically."""
         return self.figure.text(
             left / WIDTH, 1 - top / self.height, text, fontsize=size, color=color, va="center", **options
         )
 
     def draw(self):
+        """Draws all panels."""
         for panel in self.panels:
-            place = panel["gridPos"]
+            grid = panel["gridPos"]
             column = (WIDTH - 2 * EDGE + GAP) / 24
-            left, top = EDGE + place["x"] * column, EDGE + place["y"] * UNIT
-            width, height = place["w"] * column - GAP, place["h"] * UNIT - GAP
+            left, top = EDGE + grid["x"] * column, EDGE + grid["y"] * UNIT
+            width, height = grid["w"] * column - GAP, grid["h"] * UNIT - GAP
             if panel["type"] == "row":
                 self.text(left + 2, top + height / 2, f"⌄  {panel['title']}", TITLE + 1, fontweight="bold")
                 continue
@@ -165,6 +182,7 @@ class Dashboard:
             {"stat": self.stat, "timeseries": self.timeseries}[panel["type"]](panel, left, top, width, height)
 
     def stat(self, panel, left, top, width, height):
+        """Draws a panel with one number, and perhaps a small graph."""
         (one,) = self.series(panel)
         defaults, options = panel["fieldConfig"]["defaults"], panel["options"]
         assert (options["colorMode"], options["reduceOptions"]["calcs"]) == ("value", ["lastNotNull"]), panel
@@ -178,11 +196,12 @@ class Dashboard:
         if options["graphMode"] == "area":
             axes = self.axes(left + 1, top + height * 0.72, width - 2, height * 0.28 - 1)
             axes.axis("off")
-            axes.fill_between(list(one.values), list(one.values.values()), color=mixed(color, 0.25), linewidth=0)
+            axes.fill_between(list(one.values), list(one.values.values()), color=blend(color, 0.25), linewidth=0)
             axes.plot(list(one.values), list(one.values.values()), color=COLOURS.get(color, color), linewidth=1)
             axes.set(xlim=(self.begin, self.end), ylim=(0, max(*one.values.values(), 1e-9) * 1.1))
 
     def timeseries(self, panel, left, top, width, height):
+        """Draws a panel with a graph."""
         defaults = panel["fieldConfig"]["defaults"]
         found = self.series(panel)
         lines = self.legend(found, left + 10, top + height, width - 20)
@@ -198,7 +217,7 @@ class Dashboard:
                 if not any(one.values.values()):
                     continue
             if fill:
-                axes.fill_between(times, base, upper, color=mixed(color, fill), linewidth=0, zorder=2)
+                axes.fill_between(times, base, upper, color=blend(color, fill), linewidth=0, zorder=2)
             style = (0, (4, 3)) if "lineStyle" in one.custom else "solid"
             axes.plot(times, upper, color=color, linewidth=1.2 * one.custom["lineWidth"], linestyle=style, zorder=3)
         highest = axes.get_ylim()[1]
@@ -213,12 +232,15 @@ class Dashboard:
         axes.tick_params(length=0, labelsize=TEXT, labelcolor=FAINT, pad=5)
         axes.yaxis.set_major_locator(ticker.MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
         axes.yaxis.set_major_formatter(lambda number, _: FORMATS[defaults["unit"]](number))
-        # Of a wide panel each half minute, and of others each minute.
+        # A wide panel has a label for each half minute, others for each minute.
         axes.xaxis.set_major_locator(ticker.MultipleLocator(30 if width > WIDTH / 2 else 60))
         axes.xaxis.set_major_formatter(lambda at, _: time.strftime("%H:%M:%S", time.gmtime(at)))
 
     def legend(self, found, left, bottom, width):
-        """Writes the names, in as many lines as they need. Returns how many that are."""
+        """Draws the names of the series, in as many lines as they need.
+
+        Returns the number of lines.
+        """
         shown = [one for one in found if not one.custom.get("hideFrom", {}).get("legend")]
         renderer = self.figure.canvas.get_renderer()
         lines, used = [[]], 0
@@ -243,7 +265,10 @@ class Dashboard:
         return len(lines)
 
     def save(self, path):
-        """With few colours, which is a third of the size."""
+        """Writes the picture as PNG.
+
+        A palette of 256 colours reduces the file to a third of its size.
+        """
         picture = io.BytesIO()
         self.figure.savefig(picture, format="png", dpi=72 * SCALE, facecolor=CANVAS)
         colours = Image.open(picture).convert("RGB").quantize(
