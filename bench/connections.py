@@ -1,7 +1,10 @@
-"""Runs a command while there are TCP connections: connections.py ADDRESS NUMBER COMMAND…
+"""Runs a command while TCP sockets are connected to each other.
 
-Both ends are here, so that each connection is two sockets, of which there are NUMBER. It needs a network
-namespace of its own, whose loopback interface it brings up.
+    connections.py ADDRESS NUMBER COMMAND…
+
+The script opens NUMBER sockets, two for each connection, because it holds both
+ends. Run the script in a network namespace of its own: the script brings up the
+loopback interface.
 """
 
 import resource
@@ -10,14 +13,14 @@ import subprocess
 import sys
 
 address, number, *command = sys.argv[1:]
-_, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+_, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
 subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 
 family = socket.AF_INET6 if ":" in address else socket.AF_INET
-held = []
+sockets = []
 with socket.create_server((address, 0), family=family) as listener:
     for _ in range(int(number) // 2):
-        held.append(socket.create_connection(listener.getsockname()[:2]))
-        held.append(listener.accept()[0])
+        sockets.append(socket.create_connection(listener.getsockname()[:2]))
+        sockets.append(listener.accept()[0])
 sys.exit(subprocess.run(command).returncode)

@@ -1,7 +1,10 @@
-"""Has connections tracked, and holds them until standard input ends: conntrack.py NUMBER [4|6]
+"""Makes the kernel track connections, and keeps them until standard input ends.
 
-They are of UDP over IPv4 or IPv6 and nobody answers them, in the table of a network namespace of this process's
-own, which only root can make. A line on standard output tells that all are there.
+    conntrack.py NUMBER [4|6]
+
+The connections are UDP connections over IPv4 or IPv6 that nobody answers. The
+script makes a network namespace for them, so it must run as root. After the
+kernel tracks all connections, the script prints a line.
 """
 
 import ctypes
@@ -11,16 +14,18 @@ import subprocess
 import sys
 
 CLONE_NEWNET = 0x40000000
-# The addresses of the clients but for their last part, and of the server.
+# For each address family: the constant of Python, the addresses of the clients
+# without their last part, and the address of the server.
 FAMILIES = {
     "4": (socket.AF_INET, "192.0.2.", "198.51.100.1"),
     "6": (socket.AF_INET6, "2001:db8::1:", "2001:db8::2"),
 }
 CLIENTS = 50
-# How many seconds the kernel keeps what isn't answered, instead of 30.
+# How many seconds the kernel keeps an unanswered connection, instead of 30.
 LIFETIME = 24 * 60 * 60
-# Rows are made where what is sent leaves. What arrives at an address, which all of the networks are here, is
-# dropped.
+# The kernel creates a row when a packet leaves. The local routes make every
+# address of these networks an address of this namespace. The input chain drops
+# the packets that arrive, so nobody answers.
 SETUP = """
 ip link set lo up
 ip route add local 192.0.2.0/24 dev lo
@@ -29,23 +34,30 @@ ip route add local 2001:db8::/32 dev lo
 nft 'table inet bench { chain output { type filter hook output priority 0; ct state invalid drop; }; }'
 nft 'table inet bench { chain input { type filter hook input priority 0; drop; }; }'
 """
+SYSCTLS = "/proc/sys/net/"
 
 
-def parameter(name, value=None):
-    with open("/proc/sys/net/" + name, "r" if value is None else "w") as file:
-        return int(file.read()) if value is None else file.write(str(value))
+def read_parameter(name):
+    with open(SYSCTLS + name) as file:
+        return int(file.read())
 
 
-def track(number, family, clients, server):
+def write_parameter(name, value):
+    with open(SYSCTLS + name, "w") as file:
+        file.write(str(value))
+
+
+def send_datagrams(number, family, clients, server):
     for client in range(CLIENTS):
-        with socket.socket(family, socket.SOCK_DGRAM) as one:
-            one.bind((clients + str(client + 1), 0))
-            for port in range(client, number, CLIENTS):
-                one.sendto(b"?", (server, 10000 + port // CLIENTS))
+        with socket.socket(family, socket.SOCK_DGRAM) as sender:
+            sender.bind((clients + str(client + 1), 0))
+            for index in range(client, number, CLIENTS):
+                sender.sendto(b"?", (server, 10000 + index // CLIENTS))
 
 
 def main():
-    # ^C is for all of a terminal's processes; this ends by the end of its input.
+    # A terminal sends the SIGINT of ^C to every process in the foreground. This
+    # process ends at the end of its input instead.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     number = int(sys.argv[1])
     family, clients, server = FAMILIES[sys.argv[2] if len(sys.argv) > 2 else "4"]
@@ -53,17 +65,21 @@ def main():
     if libc.unshare(CLONE_NEWNET) != 0:
         raise OSError(ctypes.get_errno(), "unshare")
     subprocess.run(["sh", "-ec", SETUP], check=True)
-    # That of the whole machine, which a namespace of its own can't change.
-    limit = parameter("netfilter/nf_conntrack_max")
+    # This limit holds for the whole machine. A network namespace cannot change
+    # the limit.
+    limit = read_parameter("netfilter/nf_conntrack_max")
     if limit < number:
-        sys.exit(f"{sys.argv[0]}: the kernel tracks {limit} at most: net.netfilter.nf_conntrack_max")
-    parameter("netfilter/nf_conntrack_udp_timeout", LIFETIME)
-    parameter("ipv6/ip_nonlocal_bind", 1)
-    track(number, family, clients, server)
+        sys.exit(
+            f"{sys.argv[0]}: net.netfilter.nf_conntrack_max is {limit}"
+            f" (expected at least {number})"
+        )
+    write_parameter("netfilter/nf_conntrack_udp_timeout", LIFETIME)
+    write_parameter("ipv6/ip_nonlocal_bind", 1)
+    send_datagrams(number, family, clients, server)
     with open("/proc/self/net/nf_conntrack") as table:
         rows = sum(1 for _ in table)
     if rows != number:
-        sys.exit(f"{sys.argv[0]}: there are {rows} rows")
+        sys.exit(f"{sys.argv[0]}: nf_conntrack has {rows} rows (expected {number})")
     print("open", flush=True)
     sys.stdin.read()
 

@@ -1,12 +1,13 @@
-"""Prints what the program prints, as one would write it in Python: count.py"""
+"""Prints the report of the program, as a simple script in Python: count.py"""
 
 import json
 import re
 
-# 1 to B (include/net/tcp_states.h)
+# The states 1 to B, in the order of include/net/tcp_states.h.
 NAMES = (
     "ESTABLISHED SYN_SENT SYN_RECV FIN_WAIT1 FIN_WAIT2 TIME_WAIT CLOSE CLOSE_WAIT LAST_ACK LISTEN CLOSING"
 ).split()
+# The states in the order of the report.
 STATES = (
     "FIN_WAIT1 ESTABLISHED TIME_WAIT CLOSE SYN_SENT SYN_RECV FIN_WAIT2 LISTEN CLOSING CLOSE_WAIT LAST_ACK"
     " UNKNOWN"

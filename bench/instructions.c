@@ -1,29 +1,36 @@
-// A plugin of QEMU that counts the instructions of a program, and tells their number as callgrind does.
+// A plugin of QEMU that counts the instructions of a program, and prints their
+// number in the line that callgrind prints.
 #include "plugin.h"
 
 static uint64_t instructions;
 
-static void executed(unsigned processor, void *number)
+static void count_block(unsigned cpu, void *length)
 {
-    instructions += (uintptr_t)number;
+    (void)cpu;
+    instructions += (uintptr_t)length;
 }
 
-// A block is executed from its first instruction to its last.
-static void translated(uint64_t plugin, struct block *block)
+// QEMU calls count_block each time that the program executes the block. A block
+// is executed from its first instruction to its last.
+static void instrument_block(qemu_plugin_id_t id, struct qemu_plugin_tb *block)
 {
-    qemu_plugin_register_vcpu_tb_exec_cb(block, executed, 0, (void *)qemu_plugin_tb_n_insns(block));
+    (void)id;
+    void *length = (void *)qemu_plugin_tb_n_insns(block);
+    qemu_plugin_register_vcpu_tb_exec_cb(block, count_block, QEMU_PLUGIN_CB_NO_REGS, length);
 }
 
-static void ended(uint64_t plugin, void *nothing)
+static void print_instructions(qemu_plugin_id_t id, void *data)
 {
+    (void)id, (void)data;
     char line[40];
     snprintf(line, sizeof line, "Collected : %" PRIu64 "\n", instructions);
     qemu_plugin_outs(line);
 }
 
-int qemu_plugin_install(uint64_t plugin, const void *qemu, int argc, char **argv)
+int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info, int argc, char **argv)
 {
-    qemu_plugin_register_vcpu_tb_trans_cb(plugin, translated);
-    qemu_plugin_register_atexit_cb(plugin, ended, NULL);
+    (void)info, (void)argc, (void)argv;
+    qemu_plugin_register_vcpu_tb_trans_cb(id, instrument_block);
+    qemu_plugin_register_atexit_cb(id, print_instructions, NULL);
     return 0;
 }

@@ -1,13 +1,23 @@
-/* Runs commands, all of them in each round, and prints what they took: run ROUNDS COMMAND…
+/* Measures commands: run ROUNDS COMMAND…
  *
- * A command is one argument, of words with blanks between, and its output is thrown away. Its line has the
- * medians of the microseconds from its start to its end, of those of CPU (user and system), of the page
- * faults, and of the CPU's ratio to the first command's in the same round, in thousandths; and the most
- * memory that it has had, in KB.
+ * Each round runs every command once. A COMMAND is one argument, in which
+ * spaces separate the words. The standard input and output of a command are
+ * /dev/null.
  *
- * The memory is not wait4's ru_maxrss, which is at least that of the process that has forked (10 MB for a
- * parent in Python) and on Linux 6.2 and later, where each CPU counts by itself, 0 for a small program.
- * It is VmHWM as the command exits, in a round before the others. */
+ * For each command, the program prints a line of five numbers, separated by
+ * tabs. The first four are medians of all rounds:
+ *
+ * 1. the microseconds from the start to the end of the command
+ * 2. the microseconds of CPU, in user space and in the kernel
+ * 3. the page faults
+ * 4. the CPU time in thousandths of the CPU time that the first command took in
+ *    the same round
+ * 5. the peak of the memory, in KB
+ *
+ * The peak is VmHWM at the exit of the command, from one more run before the
+ * rounds. ru_maxrss of wait4 would be wrong: it is at least the memory of the
+ * process that forked, which is 10 MB for a parent in Python. On Linux 6.2 and
+ * later, each CPU counts on its own, and ru_maxrss of a small program is 0. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <signal.h>
@@ -27,8 +37,8 @@ static char *words[COMMANDS][WORDS];
 static long numbers[COMMANDS][KINDS][ROUNDS];
 static int null;
 
-/* vfork, because after fork the child's first writes are page faults. */
-static pid_t start(char **command, int traced) {
+/* Calls vfork, because the first writes of a forked child are page faults. */
+static pid_t start_command(char **command, int traced) {
     pid_t child = vfork();
     if (child == 0) {
         dup2(null, STDIN_FILENO);
@@ -40,16 +50,16 @@ static pid_t start(char **command, int traced) {
     return child;
 }
 
-static void succeeded(char **command, int status) {
+static void check_status(char **command, int status) {
     if (status == 0) return;
-    fprintf(stderr, "run: %s: wait status %#x\n", command[0], status);
+    fprintf(stderr, "run: %s: wait status %#x (expected 0)\n", command[0], status);
     exit(1);
 }
 
-static long memory(char **command) {
-    long most = 0;
+static long measure_peak(char **command) {
+    long peak = 0;
     int status;
-    pid_t child = start(command, 1);
+    pid_t child = start_command(command, 1);
     while (waitpid(child, &status, 0) == child && WIFSTOPPED(status)) {
         if (status >> 8 == (SIGTRAP | PTRACE_EVENT_EXIT << 8)) {
             char text[4096], *line;
@@ -57,23 +67,23 @@ static long memory(char **command) {
             int file = open(text, O_RDONLY);
             text[read(file, text, sizeof text - 1)] = 0;
             close(file);
-            if ((line = strstr(text, "VmHWM:"))) most = atol(line + 6);
+            if ((line = strstr(text, "VmHWM:"))) peak = atol(line + 6);
         }
         ptrace(PTRACE_SETOPTIONS, child, 0, PTRACE_O_TRACEEXIT);
         ptrace(PTRACE_CONT, child, 0, 0);
     }
-    succeeded(command, status);
-    return most;
+    check_status(command, status);
+    return peak;
 }
 
-static void measure(int command, int round) {
+static void measure_command(int command, int round) {
     struct timespec before, after;
     struct rusage usage;
     int status;
     clock_gettime(CLOCK_MONOTONIC, &before);
-    wait4(start(words[command], 0), &status, 0, &usage);
+    wait4(start_command(words[command], 0), &status, 0, &usage);
     clock_gettime(CLOCK_MONOTONIC, &after);
-    succeeded(words[command], status);
+    check_status(words[command], status);
     long (*row)[ROUNDS] = numbers[command];
     row[WALL][round] = (after.tv_sec - before.tv_sec) * 1000000 + (after.tv_nsec - before.tv_nsec) / 1000;
     row[CPU][round] = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 + usage.ru_utime.tv_usec
@@ -82,7 +92,7 @@ static void measure(int command, int round) {
     row[RATIO][round] = row[CPU][round] * 1000 / numbers[0][CPU][round];
 }
 
-static int order(const void *a, const void *b) {
+static int compare_numbers(const void *a, const void *b) {
     return (*(const long *)a > *(const long *)b) - (*(const long *)a < *(const long *)b);
 }
 
@@ -93,19 +103,19 @@ int main(int argc, char **argv) {
         return 2;
     }
     null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    long most[COMMANDS];
+    long peaks[COMMANDS];
     for (int command = 0; command < commands; command++) {
         char **word = words[command];
         for (char *rest = argv[command + 2]; (*word = strtok(rest, " ")); rest = NULL) word++;
-        most[command] = memory(words[command]);
+        peaks[command] = measure_peak(words[command]);
     }
     for (int round = 0; round < rounds; round++)
-        for (int command = 0; command < commands; command++) measure(command, round);
+        for (int command = 0; command < commands; command++) measure_command(command, round);
     for (int command = 0; command < commands; command++) {
         for (int kind = 0; kind < KINDS; kind++) {
-            qsort(numbers[command][kind], rounds, sizeof(long), order);
+            qsort(numbers[command][kind], rounds, sizeof(long), compare_numbers);
             printf("%ld\t", numbers[command][kind][rounds / 2]);
         }
-        printf("%ld\n", most[command]);
+        printf("%ld\n", peaks[command]);
     }
 }

@@ -1,7 +1,9 @@
 """Opens sockets, and holds them until standard input ends: sockets.py NUMBER
 
-The number is one of whole hundreds. Each hundred has the same kinds, in states that last as long as the
-process (TIME_WAIT doesn't, and is left out). A line on standard output tells that all are there.
+NUMBER is a multiple of 100. Each hundred has the same kinds of sockets, in
+states that last as long as the process. The state TIME_WAIT ends by itself, so
+no socket is in this state. After all sockets are open, the script prints a
+line.
 """
 
 import os
@@ -11,21 +13,26 @@ import socket
 import sys
 import time
 
-# Address, pairs of a client and a server, how many of these only the client closes (it is in FIN_WAIT2 then,
-# and the server in CLOSE_WAIT), sockets of UDP, and how many of these are connected. With the listening
-# socket these are 2 * 30 + 9 + 1 and 2 * 12 + 5 + 1.
+# The sockets of one hundred. For each address family: the address, the number
+# of TCP connections, the number of these that only the client closes, the
+# number of UDP sockets, and the number of these that are connected. A
+# connection has two sockets. If only the client closes a connection, the client
+# is in FIN_WAIT2, and the server is in CLOSE_WAIT. With one listening socket
+# for each family, the sums are 2 * 30 + 9 + 1 and 2 * 12 + 5 + 1.
 HUNDRED = (
     (socket.AF_INET, "127.0.0.1", 30, 5, 9, 4),
     (socket.AF_INET6, "::1", 12, 2, 5, 2),
 )
+# From include/net/tcp_states.h.
+TCP_FIN_WAIT1 = 4
 
 
-def hundred():
+def open_hundred():
     sockets = []
-    for family, address, pairs, half_closed, udp, connected in HUNDRED:
+    for family, address, connections, half_closed, udp, connected in HUNDRED:
         listener = socket.create_server((address, 0), family=family)
         sockets.append(listener)
-        for number in range(pairs):
+        for number in range(connections):
             client = socket.create_connection(listener.getsockname()[:2])
             sockets += client, listener.accept()[0]
             if number < half_closed:
@@ -36,20 +43,23 @@ def hundred():
             sockets.append(one)
             if number < connected:
                 one.connect((address, 9))
-    assert len(sockets) == 100
+    assert len(sockets) == 100, f"expected 100 sockets in HUNDRED, found {len(sockets)}"
     return sockets
 
 
-def state(one):
+def tcp_state(one):
     return one.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
 
 
-def hold(hundreds, ready):
-    # So that the end of the first process is that of its output.
+def hold_hundreds(hundreds, ready):
+    # Only the first process keeps the output open, so the reader of the output
+    # sees the end when the first process ends.
     os.close(sys.stdout.fileno())
-    held = [one for _ in range(hundreds) for one in hundred()]
-    # What a client has closed is in FIN_WAIT1 (4) for the moment that the acknowledgement takes.
-    while any(one.type == socket.SOCK_STREAM and state(one) == 4 for one in held):
+    sockets = [one for _ in range(hundreds) for one in open_hundred()]
+    # A client that closes is in FIN_WAIT1 until the acknowledgement arrives.
+    while any(
+        one.type == socket.SOCK_STREAM and tcp_state(one) == TCP_FIN_WAIT1 for one in sockets
+    ):
         time.sleep(0.01)
     os.write(ready, b".")
     os.close(ready)
@@ -57,23 +67,25 @@ def hold(hundreds, ready):
 
 
 def main():
-    # ^C is for all of a terminal's processes; these end by the end of their input.
+    # A terminal sends the SIGINT of ^C to every process in the foreground.
+    # These processes end at the end of their input instead.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     hundreds = int(sys.argv[1]) // 100
-    # So many fit into a process, with some descriptors besides.
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+    # The hundreds that one process can hold. The process needs a few more
+    # descriptors for its input and output.
     share = limit // 100 - 1
     reader, ready = os.pipe()
     shares = [min(share, hundreds - first) for first in range(0, hundreds, share)]
-    for some in shares:
+    for process_hundreds in shares:
         if os.fork() == 0:
-            hold(some, ready)
+            hold_hundreds(process_hundreds, ready)
             return
     os.close(ready)
     for _ in shares:
         if not os.read(reader, 1):
-            sys.exit(f"{sys.argv[0]}: not all sockets could be made")
+            sys.exit(f"{sys.argv[0]}: a process ended early (expected it to open its sockets)")
     print("open", flush=True)
     sys.stdin.read()
     for _ in shares:
