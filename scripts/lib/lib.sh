@@ -126,6 +126,7 @@ use_rust_with_sources() {
     RUSTC=rustc cargo=cargo
     if ! has_sources; then
         install_packages rustc-web cargo-web rust-web-src || true
+        # shellcheck disable=SC2034 # the scripts run it
         RUSTC=/usr/bin/rustc cargo=/usr/bin/cargo
         has_sources || fail "no Rust here has the sources of core. Debian 12: apt install" \
             "rustc-web cargo-web rust-web-src. Rustup: rustup component add rust-src"
