@@ -9,8 +9,10 @@ mod samples;
 mod corpus;
 mod harness;
 mod properties;
+mod sample_counts;
 
 mod cli;
 mod kernel;
+mod model;
 mod output;
 mod text;

@@ -1,4 +1,4 @@
-//! The command line, as the library reads it.
+//! Command lines that the library parses.
 
 use network_connections::cli::audience::Audience;
 use network_connections::cli::request::{self, CommandLine, Plan, Queries, Request, Source};
@@ -6,20 +6,21 @@ use network_connections::cli::usage_error::{Problem, UsageError};
 use network_connections::model::schema::Subject;
 use proptest::prelude::*;
 
-/// What a command line asks for, and the plan.
+/// Parses a command line. Returns the result and the plan.
 fn parse<'a>(arguments: &[&'a [u8]]) -> (CommandLine<'a>, Plan<'a, 'a>) {
-    // (The test's process gives the memory back.)
+    // The memory leaks until the process of the test ends.
     let mut plan = Plan::new(Box::leak(Box::new(Queries::new())));
     let command_line = request::parse(arguments.iter().copied(), &mut plan);
     (command_line, plan)
 }
 
-fn wrong(problem: Problem, argument: &[u8]) -> Result<Request, UsageError<'_>> {
+/// Returns the result of a command line with this error.
+fn error(problem: Problem, argument: &[u8]) -> Result<Request, UsageError<'_>> {
     Err(UsageError { problem, argument })
 }
 
 #[test]
-fn command_lines_that_make_sense() {
+fn a_valid_command_line_is_parsed() {
     use Request::{Count, Help, Version};
     const PROC: &[u8] = b"/proc";
     type Case<'a> = (&'a [&'a [u8]], Request, &'a [u8], bool);
@@ -47,18 +48,18 @@ fn command_lines_that_make_sense() {
         (&[b"--version"], Version, PROC, false),
         (&[b"/proc", b"-h", b"/proc"], Help, b"/proc", false),
     ];
-    for (arguments, command, path, all) in cases {
+    for (arguments, request, path, all) in cases {
         let (command_line, plan) = parse(arguments);
         assert_eq!(
             (command_line.request, plan.procfs, plan.filter.all),
-            (Ok(command), path, all),
+            (Ok(request), path, all),
             "{arguments:?}"
         );
     }
 }
 
 #[test]
-fn values_come_in_the_same_argument_or_the_next() {
+fn a_value_is_in_the_same_argument_or_the_next() {
     let cases: [&[&[u8]]; 4] = [
         &[b"--output", b"f", b"--interval", b"60", b"--all"],
         &[b"--output=f", b"--interval=60", b"-a"],
@@ -71,13 +72,13 @@ fn values_come_in_the_same_argument_or_the_next() {
         assert_eq!((plan.output, plan.seconds()), (Some(&b"f"[..]), Some(60)));
         assert!(plan.filter.all);
     }
-    // Of some, the last holds.
+    // The last value of an option applies.
     let (_, plan) = parse(&[b"-oa", b"-ob", b"-i1", b"-i2", b"-o=", b"-i", b"03"]);
     assert_eq!((plan.output, plan.seconds()), (Some(&b"="[..]), Some(3)));
 }
 
 #[test]
-fn sources() {
+fn a_source_is_proc_netlink_or_auto() {
     use Source::{Auto, Netlink, Proc};
     let cases: [(&[&[u8]], Source); 9] = [
         (&[], Proc),
@@ -87,7 +88,8 @@ fn sources() {
         (&[b"--source=auto"], Auto),
         (&[b"--source=auto", b"--source=proc"], Proc),
         (&[b"--source=proc", b"-a", b"--source=netlink"], Netlink),
-        // By netlink there are no sockets but those of the own namespace, and no PATH is that for sure.
+        // Netlink dumps only the sockets of the program's own network
+        // namespace. With a PATH, auto reads procfs, even if PATH is /proc.
         (&[b"--source=netlink", b"--source", b"auto", b"/proc"], Proc),
         (&[b"--", b"--source=auto"], Proc),
     ];
@@ -109,7 +111,7 @@ fn sources() {
         (&[b"--source=net"], Problem::InvalidSource, b"net"),
         (&[b"--source=auto "], Problem::InvalidSource, b"auto "),
         (&[b"--source=proc netlink"], Problem::InvalidSource, b"proc netlink"),
-        // The last one holds, but the first problem is told.
+        // The last source applies, but the first error decides the result.
         (&[b"--source=none", b"--source=auto"], Problem::InvalidSource, b"none"),
         (&[b"--sourc=auto"], Problem::UnknownOption, b"-sourc"),
         (&[b"-S", b"auto"], Problem::UnknownOption, b"S"),
@@ -121,17 +123,18 @@ fn sources() {
             Problem::PathWithNetlink,
             b"--source=auto",
         ),
-        // (What is wrong by itself comes before what doesn't go together.)
+        // An error in one argument takes precedence over a conflict between
+        // arguments.
         (&[b"--source=netlink", b"/p", b"-x"], Problem::UnknownOption, b"x"),
     ];
-    for (arguments, problem, word) in cases {
-        assert_eq!(parse(arguments).0.request, wrong(problem, word), "{arguments:?}");
+    for (arguments, problem, argument) in cases {
+        assert_eq!(parse(arguments).0.request, error(problem, argument), "{arguments:?}");
     }
 }
 
 #[test]
-fn tracked_connections() {
-    let lines: [(&[&[u8]], bool); 8] = [
+fn conntrack_selects_tracked_connections_and_their_keys() {
+    let cases: [(&[&[u8]], bool); 8] = [
         (&[], false),
         (&[b"--conntrack"], true),
         (&[b"/proc/1", b"--conntrack", b"--conntrack"], true),
@@ -141,7 +144,7 @@ fn tracked_connections() {
         (&[b"--source=netlink", b"--conntrack", b"--source=proc"], true),
         (&[b"--", b"--conntrack"], false),
     ];
-    for (arguments, conntrack) in lines {
+    for (arguments, conntrack) in cases {
         let (command_line, plan) = parse(arguments);
         let subject = if conntrack { Subject::Connections } else { Subject::Sockets };
         assert_eq!(
@@ -157,20 +160,21 @@ fn tracked_connections() {
         (&[b"--source=netlink", b"--conntrack"], Problem::ConntrackWithNetlink, b""),
         (&[b"--conntrack", b"-qall", b"--source=netlink"], Problem::ConntrackWithNetlink, b""),
         (&[b"--conntrack", b"--source=netlink", b"-x"], Problem::UnknownOption, b"x"),
-        // The keys are those of what is counted, wherever that is said; the first wrong one is told.
+        // `--conntrack` decides which keys exist, even if the option comes
+        // after a key. The error names the first unknown key.
         (&[b"-qother"], Problem::InvalidKey, b"other"),
         (&[b"-wtable.percent=1"], Problem::InvalidKey, b"table.percent"),
         (&[b"--conntrack", b"-qtable"], Problem::InvalidKey, b"table"),
         (&[b"-qall", b"-qtcp.LISTEN", b"-qx", b"--conntrack"], Problem::InvalidKey, b"tcp.LISTEN"),
         (&[b"-qtcp.LISTEN", b"--conntrack", b"a", b"b"], Problem::SecondPath, b"b"),
     ];
-    for (arguments, problem, word) in cases {
-        assert_eq!(parse(arguments).0.request, wrong(problem, word), "{arguments:?}");
+    for (arguments, problem, argument) in cases {
+        assert_eq!(parse(arguments).0.request, error(problem, argument), "{arguments:?}");
     }
 }
 
 #[test]
-fn command_lines_that_make_none() {
+fn an_invalid_command_line_is_a_usage_error() {
     type Case<'a> = (&'a [&'a [u8]], Problem, &'a [u8]);
     let cases: [Case; 37] = [
         (&[b"-x"], Problem::UnknownOption, b"x"),
@@ -211,29 +215,29 @@ fn command_lines_that_make_none() {
         (&[b"-qtcp", b"-wtcp=1"], Problem::Conflict, b""),
         (&[b"-fjson", b"-qtcp", b"-x"], Problem::UnknownOption, b"x"),
     ];
-    for (arguments, problem, word) in cases {
-        assert_eq!(parse(arguments).0.request, wrong(problem, word), "{arguments:?}");
+    for (arguments, problem, argument) in cases {
+        assert_eq!(parse(arguments).0.request, error(problem, argument), "{arguments:?}");
     }
 }
 
 #[test]
-fn a_check_makes_it_a_plugin_wherever_it_stands() {
-    let lines: [&[&[u8]]; 5] = [
+fn a_threshold_option_anywhere_makes_the_audience_a_monitor() {
+    let cases: [&[&[u8]]; 5] = [
         &[b"-wtcp=1"],
         &[b"-x", b"--critical=tcp"],
         &[b"--help", b"-w", b"x"],
         &[b"-c"],
         &[b"--warning"],
     ];
-    for line in lines {
-        assert_eq!(parse(line).0.audience, Audience::Monitor, "{line:?}");
+    for arguments in cases {
+        assert_eq!(parse(arguments).0.audience, Audience::Monitor, "{arguments:?}");
     }
     assert_eq!(parse(&[b"--", b"-wtcp=1"]).0.audience, Audience::Person);
 }
 
 proptest! {
     #[test]
-    fn any_words_are_a_command_or_an_error(
+    fn the_path_is_proc_or_one_of_the_words(
         words in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..6), 0..6),
         dashes in 0..3usize,
     ) {
@@ -246,10 +250,10 @@ proptest! {
     }
 
     #[test]
-    fn a_path_is_for_some_sources_in_any_order(
+    fn netlink_refuses_any_path_but_proc_in_any_order(
         words in Just(["--source", "PATH", "-i1", "--all", "-of"]).prop_shuffle(),
     ) {
-        let netlink = |path| wrong(Problem::PathWithNetlink, path);
+        let refused = |path| error(Problem::PathWithNetlink, path);
         type Case<'a> = (&'a [u8], &'a [u8], Result<Request, UsageError<'a>>);
         let cases: [Case; 8] = [
             (b"--source=proc", b"/proc", Ok(Request::Count)),
@@ -257,9 +261,9 @@ proptest! {
             (b"--source=netlink", b"/proc", Ok(Request::Count)),
             (b"--source=proc", b"/proc/1", Ok(Request::Count)),
             (b"--source=auto", b"/proc/1", Ok(Request::Count)),
-            (b"--source=netlink", b"/proc/1", netlink(b"/proc/1")),
-            (b"--source=netlink", b"/proC", netlink(b"/proC")),
-            (b"--source=netlink", b"-", netlink(b"-")),
+            (b"--source=netlink", b"/proc/1", refused(b"/proc/1")),
+            (b"--source=netlink", b"/proC", refused(b"/proC")),
+            (b"--source=netlink", b"-", refused(b"-")),
         ];
         for (source, path, request) in cases {
             let words = words.map(|word| match word {

@@ -1,1 +1,2 @@
 mod command_line;
+mod messages;

@@ -1,0 +1,5 @@
+mod counts;
+mod key;
+mod percentage;
+mod schema;
+mod socket;
