@@ -1,5 +1,4 @@
-//! What the program must make of keys, of ranges and of numbers held against them, written to be obviously right and
-//! nothing else.
+//! An obviously right implementation of keys, alert ranges and checks.
 
 use std::str;
 
@@ -21,19 +20,22 @@ const SOCKET_STATES: [&str; 12] = [
     "UNKNOWN",
 ];
 
-/// The numbers of the table of tracked connections.
-const TABLE: [&str; 4] = ["entries", "limit", "percent", "replied_percent"];
+/// The figures of the table of tracked connections.
+const TABLE_FIGURES: [&str; 4] = ["entries", "limit", "percent", "replied_percent"];
 
-/// What was counted.
+/// The numbers of a report.
 pub struct Numbers {
+    /// Whether the report is on tracked connections.
     pub conntrack: bool,
-    /// So many more of a number of a group that is no sum, both given by their places in the report.
+    /// The amounts that add up to the counters: the index of a basic group, the
+    /// index of a column, and the amount.
     pub added: Vec<(usize, usize, u32)>,
+    /// The figures of the table, in the order of [`TABLE_FIGURES`].
     pub table: [u32; 4],
 }
 
 impl Numbers {
-    /// The groups that are no sums.
+    /// Returns the names of the basic groups.
     pub fn groups(&self) -> &'static [&'static str] {
         match self.conntrack {
             false => &["tcp4", "tcp6", "udp4", "udp6"],
@@ -41,7 +43,7 @@ impl Numbers {
         }
     }
 
-    /// Each group's numbers.
+    /// Returns the names of the columns.
     pub fn names(&self) -> Vec<&'static str> {
         let (states, statuses) = (conntrack_oracle::STATES, conntrack_oracle::STATUSES);
         match self.conntrack {
@@ -50,7 +52,8 @@ impl Numbers {
         }
     }
 
-    /// The number that a key names; none if there is no such key.
+    /// Returns the number that a key names, or nothing if the key does not
+    /// exist.
     pub fn number(&self, key: &[u8]) -> Option<u32> {
         let key = str::from_utf8(key).ok()?;
         let (group, name) = match key.split_once('.') {
@@ -58,35 +61,40 @@ impl Numbers {
             None => (key, None),
         };
         if group == "table" && self.conntrack {
-            return TABLE.iter().position(|&it| Some(it) == name).map(|place| self.table[place]);
+            return TABLE_FIGURES
+                .iter()
+                .position(|&figure| Some(figure) == name)
+                .map(|index| self.table[index]);
         }
         let names = self.names();
-        let is_group = |it: &str| match group {
+        let is_summed_group = |basic: &str| match group {
             "all" => true,
-            "tcp" | "udp" => it.starts_with(group),
-            "other" => it.starts_with(group),
-            _ => it == group,
+            "tcp" | "udp" | "other" => basic.starts_with(group),
+            _ => basic == group,
         };
-        // The sum of a tracked connections' group is that of its statuses: only TCP has states.
-        let is_name = |it: &str| match name {
-            Some(name) => it == name,
-            None => !self.conntrack || conntrack_oracle::STATUSES.contains(&it),
+        // Every tracked connection has a status, and only TCP has states. So
+        // the total of tracked connections is the sum of the statuses.
+        let is_summed_column = |column: &str| match name {
+            Some(name) => column == name,
+            None => !self.conntrack || conntrack_oracle::STATUSES.contains(&column),
         };
-        if !self.groups().iter().any(|it| is_group(it)) || !names.iter().any(|it| is_name(it)) {
+        if !self.groups().iter().any(|group| is_summed_group(group))
+            || !names.iter().any(|column| is_summed_column(column))
+        {
             return None;
         }
-        let added = self
-            .added
-            .iter()
-            .filter(|(group, name, _)| is_group(self.groups()[*group]) && is_name(names[*name]));
-        let sum: u128 = added.map(|&(.., more)| u128::from(more)).sum();
-        // There they stay.
+        let added = self.added.iter().filter(|(group, column, _)| {
+            is_summed_group(self.groups()[*group]) && is_summed_column(names[*column])
+        });
+        let sum: u128 = added.map(|&(.., amount)| u128::from(amount)).sum();
+        // Counters saturate.
         Some(sum.min(u32::MAX.into()) as u32)
     }
 }
 
-/// Whether that is so many of a limit in percent, rounded down. More than 42 million may be one percent too many, or
-/// anything if there are more than the limit.
+/// Returns whether `percent` is `entries` as a percentage of `limit`, rounded
+/// down. For more than 42 million entries, the percentage may be one too high.
+/// If the entries are also above the limit, any percentage is right.
 pub fn is_percent(percent: u32, entries: u32, limit: u32) -> bool {
     let (percent, entries, limit) = (u64::from(percent), u64::from(entries), u64::from(limit));
     let exact = (entries * 100).checked_div(limit).unwrap_or(0);
@@ -94,18 +102,25 @@ pub fn is_percent(percent: u32, entries: u32, limit: u32) -> bool {
     percent == exact || is_approximate && (percent == exact + 1 || entries > limit)
 }
 
-/// A range: from which number to which, both in it, and whether those in it raise an alert.
+/// An alert range of a monitoring plugin.
 pub struct Range<'a> {
+    /// Whether the numbers inside the bounds raise the alert, and not the
+    /// numbers outside.
     is_inside: bool,
+    /// The bounds as the command line has them.
     bounds: &'a str,
+    /// The least number inside the bounds.
     start: i128,
+    /// The greatest number inside the bounds.
     end: i128,
 }
 
-/// More sockets than there can be.
+/// The greatest number that the program distinguishes in a range. No system has
+/// memory for so many sockets.
 const MANY: i128 = i32::MAX as i128;
 
-/// Reads a range: `[@]END`, `[@]START:`, `[@]START:END`, where START may be `~`.
+/// Parses `[@]END`, `[@]START:` or `[@]START:END`, where START may be `~`.
+/// Returns nothing if the range is invalid.
 pub fn range(text: &[u8]) -> Option<Range<'_>> {
     let text = str::from_utf8(text).ok()?;
     let bounds = text.strip_prefix('@').unwrap_or(text);
@@ -120,7 +135,8 @@ pub fn range(text: &[u8]) -> Option<Range<'_>> {
     (start <= end).then_some(Range { is_inside: text.starts_with('@'), bounds, start, end })
 }
 
-/// A whole number, or that which stands for all beyond it.
+/// Parses a whole number. Returns [`MANY`] for a greater number, and `-MANY`
+/// for a number below `-MANY`.
 fn number(text: &str) -> Option<i128> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     if digits.is_empty() || !digits.chars().all(|digit| digit.is_ascii_digit()) {
@@ -137,13 +153,14 @@ impl Range<'_> {
     }
 }
 
-/// A number that is asked for: its key, and the ranges of a warning and of a critical alert, empty if there is none.
-pub type Asked<'a> = (&'a [u8], [&'a [u8]; 2]);
+/// A query: the key, and the ranges of a warning and of a critical alert. An
+/// empty range means that the query has no such range.
+pub type Query<'a> = (&'a [u8], [&'a [u8]; 2]);
 
-/// The exit status of a plugin, and its line.
-pub fn line(asked: &[Asked], numbers: &Numbers) -> (u8, String) {
+/// Returns the exit status and the line of the monitoring plugin.
+pub fn line(queries: &[Query], numbers: &Numbers) -> (u8, String) {
     let mut all = Vec::new();
-    for (key, ranges) in asked {
+    for (key, ranges) in queries {
         let number = numbers.number(key).unwrap();
         let [warning, critical] =
             ranges.map(|text| range(text).filter(|range| range.alerts(number)));
@@ -151,29 +168,31 @@ pub fn line(asked: &[Asked], numbers: &Numbers) -> (u8, String) {
         all.push((str::from_utf8(key).unwrap(), number, alert, ranges.map(shown)));
     }
     let worst = all.iter().flat_map(|(_, _, alert, _)| alert).map(|(status, _)| *status).max();
-    let mut said = Vec::new();
+    let mut findings = Vec::new();
     for (key, number, alert, _) in &all {
         match alert {
             Some((_, range)) => {
                 let side = if range.is_inside { "inside" } else { "outside" };
                 let start = if range.bounds.contains(':') { "" } else { "0:" };
                 let bounds = shown(range.bounds.as_bytes());
-                said.push(format!("{key} is {number} ({side} {start}{bounds})"));
+                findings.push(format!("{key} is {number} ({side} {start}{bounds})"));
             }
-            None if worst.is_none() => said.push(format!("{key} is {number}")),
+            None if worst.is_none() => findings.push(format!("{key} is {number}")),
             None => {}
         }
     }
     let data = all.iter().map(|(key, number, _, [warning, critical])| {
         format!(" '{key}'={number};{warning};{critical};0;")
     });
-    let (said, data) = (said.join(", "), data.collect::<String>());
+    let (findings, data) = (findings.join(", "), data.collect::<String>());
     let status = worst.unwrap_or(0);
     let name = ["OK", "WARNING", "CRITICAL"][usize::from(status)];
-    (status, format!("NETWORK-CONNECTIONS {name} - {said} |{data}\n"))
+    (status, format!("NETWORK-CONNECTIONS {name} - {findings} |{data}\n"))
 }
 
-/// A value from outside, as text that has nothing in it but printable ASCII, and nothing that ends it.
+/// Escapes a value from the command line or a file. The result consists of
+/// printable ASCII, without the double quote, the bar and the raw backslash.
+/// After 1024 bytes, `...` replaces the rest of the value.
 pub fn shown(value: &[u8]) -> String {
     let (start, dots) = match value.get(..1024) {
         Some(start) if value.len() > 1024 => (start, "..."),

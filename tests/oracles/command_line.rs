@@ -1,13 +1,14 @@
-//! What the program must make of a command line, written to be obviously right and nothing else.
+//! An obviously right parser of command lines.
 
 use std::str;
 
 use network_connections::cli::request::{Request, Source};
 use network_connections::cli::usage_error::{Problem, UsageError};
 
-use crate::oracles::check::{self as check_oracle, Asked, Numbers, shown};
+use crate::oracles::check::{self as check_oracle, Numbers, Query, shown};
 
-/// The options: the short name, the long one, and whether there is a value.
+/// The options: the short name, the long name, and whether the option takes a
+/// value.
 const OPTIONS: [(&str, &str, bool); 13] = [
     ("a", "all", false),
     ("", "local-port", true),
@@ -26,10 +27,11 @@ const OPTIONS: [(&str, &str, bool); 13] = [
 
 pub const FORMATS: [&str; 5] = ["json", "ndjson", "prometheus", "influx", "collectd"];
 
-/// What a command line says.
+/// The settings of a command line.
 #[derive(Default)]
 pub struct Line<'a> {
-    /// The help, the version and the problems, in the order in which they come up.
+    /// The requests for help or the version and the errors, in the order of the
+    /// command line.
     requests: Vec<Result<Request, UsageError<'a>>>,
     pub path: Option<&'a [u8]>,
     pub conntrack: bool,
@@ -39,7 +41,7 @@ pub struct Line<'a> {
     pub format: Option<&'static str>,
     pub query: bool,
     pub check: bool,
-    pub asked: Vec<Asked<'a>>,
+    pub asked: Vec<Query<'a>>,
     unknown_keys: Vec<&'a [u8]>,
     pub output: Option<&'a [u8]>,
     pub interval: Option<&'a [u8]>,
@@ -47,53 +49,55 @@ pub struct Line<'a> {
 
 impl<'a> Line<'a> {
     pub fn parse(words: &[&'a [u8]]) -> Line<'a> {
-        let mut line = Line { source: "proc", ..Line::default() };
-        line.read(words);
-        // Which keys there are is known when all has been read.
-        let mut again = Line { source: "proc", conntrack: line.conntrack, ..Line::default() };
-        again.read(words);
-        again.finish();
-        again
+        let mut first_pass = Line { source: "proc", ..Line::default() };
+        first_pass.parse_words(words);
+        // `--conntrack` decides which keys exist, even if the option comes
+        // after a key. So the second pass starts with the option set.
+        let mut line = Line { source: "proc", conntrack: first_pass.conntrack, ..Line::default() };
+        line.parse_words(words);
+        line.check_combinations();
+        line
     }
 
-    fn read(&mut self, words: &[&'a [u8]]) {
-        let line = self;
+    fn parse_words(&mut self, words: &[&'a [u8]]) {
         let mut words = words.iter().copied();
         let mut options_ended = false;
         while let Some(word) = words.next() {
             if options_ended || word == b"-" || !word.starts_with(b"-") {
-                line.argument(word);
+                self.parse_path(word);
             } else if word == b"--" {
                 options_ended = true;
             } else if let Some(long) = word.strip_prefix(b"--") {
-                line.long(long, &word[1..], &mut words);
+                self.parse_long(long, &word[1..], &mut words);
             } else {
-                line.cluster(&word[1..], &mut words);
+                self.parse_cluster(&word[1..], &mut words);
             }
         }
     }
 
-    /// What it is that the command line asks for.
+    /// Returns the first request or error.
     pub fn request(&self) -> Result<Request, UsageError<'a>> {
         *self.requests.first().unwrap_or(&Ok(Request::Count))
     }
 
-    fn wrong(&mut self, problem: Problem, argument: &'a [u8]) {
+    fn add_error(&mut self, problem: Problem, argument: &'a [u8]) {
         self.requests.push(Err(UsageError { problem, argument }));
     }
 
-    fn argument(&mut self, word: &'a [u8]) {
+    fn parse_path(&mut self, word: &'a [u8]) {
         if word.is_empty() {
-            self.wrong(Problem::EmptyPath, b"");
+            self.add_error(Problem::EmptyPath, b"");
         } else if self.path.is_some() {
-            self.wrong(Problem::SecondPath, word);
+            self.add_error(Problem::SecondPath, word);
         } else {
             self.path = Some(word);
         }
     }
 
-    /// An option by its long name, perhaps with a value behind it; and the same with one dash.
-    fn long(
+    /// Parses an option by its long name: `text` is the argument after two
+    /// dashes, and `dashed` is the argument after the first dash. A value after
+    /// an equals sign may follow the name.
+    fn parse_long(
         &mut self,
         text: &'a [u8],
         dashed: &'a [u8],
@@ -101,168 +105,174 @@ impl<'a> Line<'a> {
     ) {
         let equals = text.iter().position(|&byte| byte == b'=');
         let length = equals.unwrap_or(text.len());
-        let (name, given) = (&text[..length], equals.map(|place| &text[place + 1..]));
-        let told = &dashed[..=length];
+        let (name, value) = (&text[..length], equals.map(|index| &text[index + 1..]));
+        let argument = &dashed[..=length];
         let known = OPTIONS.iter().find(|(_, long, _)| long.as_bytes() == name);
         let Some((_, long, takes_value)) = known else {
-            return self.wrong(Problem::UnknownOption, told);
+            return self.add_error(Problem::UnknownOption, argument);
         };
-        self.note(long);
-        match (takes_value, given) {
-            (false, Some(_)) => self.wrong(Problem::UnwantedValue, told),
-            (false, None) => self.set(long, told, b""),
-            (true, given) => match given.or_else(|| others.next()) {
-                Some(value) => self.set(long, told, value),
-                None => self.wrong(Problem::MissingValue, told),
+        self.note_check(long);
+        match (takes_value, value) {
+            (false, Some(_)) => self.add_error(Problem::UnwantedValue, argument),
+            (false, None) => self.apply(long, argument, b""),
+            (true, value) => match value.or_else(|| others.next()) {
+                Some(value) => self.apply(long, argument, value),
+                None => self.add_error(Problem::MissingValue, argument),
             },
         }
     }
 
-    /// Options by their short names.
-    fn cluster(&mut self, text: &'a [u8], others: &mut impl Iterator<Item = &'a [u8]>) {
-        for place in 0..text.len() {
-            // A dash begins a long name, even here: `-a-help` is `-a --help`.
-            if text[place] == b'-' {
-                return self.long(&text[place + 1..], &text[place..], others);
+    /// Parses options by their short names: `text` is the argument after the
+    /// dash.
+    fn parse_cluster(&mut self, text: &'a [u8], others: &mut impl Iterator<Item = &'a [u8]>) {
+        for index in 0..text.len() {
+            // A dash begins a long name, even after a short name: `-a-help` is
+            // `-a --help`.
+            if text[index] == b'-' {
+                return self.parse_long(&text[index + 1..], &text[index..], others);
             }
-            let (told, rest) = (&text[place..=place], &text[place + 1..]);
-            let known = OPTIONS.iter().find(|(short, ..)| short.as_bytes() == told);
+            let (argument, rest) = (&text[index..=index], &text[index + 1..]);
+            let known = OPTIONS.iter().find(|(short, ..)| short.as_bytes() == argument);
             let Some((_, long, takes_value)) = known else {
-                return self.wrong(Problem::UnknownOption, told);
+                return self.add_error(Problem::UnknownOption, argument);
             };
-            self.note(long);
+            self.note_check(long);
             if *takes_value {
                 let value = if rest.is_empty() { others.next() } else { Some(rest) };
                 return match value {
-                    Some(value) => self.set(long, told, value),
-                    None => self.wrong(Problem::MissingValue, told),
+                    Some(value) => self.apply(long, argument, value),
+                    None => self.add_error(Problem::MissingValue, argument),
                 };
             }
-            self.set(long, told, b"");
+            self.apply(long, argument, b"");
         }
     }
 
-    /// A check is one whatever is wrong with it.
-    fn note(&mut self, long: &str) {
+    /// Sets `check` if the option is a threshold, even if the value is invalid.
+    fn note_check(&mut self, long: &str) {
         if long == "warning" || long == "critical" {
             self.check = true;
         }
     }
 
-    fn set(&mut self, long: &str, told: &'a [u8], value: &'a [u8]) {
+    fn apply(&mut self, long: &str, argument: &'a [u8], value: &'a [u8]) {
         match long {
             "all" => self.all = true,
             "conntrack" => self.conntrack = true,
             "help" => self.requests.push(Ok(Request::Help)),
             "version" => self.requests.push(Ok(Request::Version)),
-            "local-port" => self.port(0, told, value),
-            "remote-port" => self.port(1, told, value),
+            "local-port" => self.add_port(0, argument, value),
+            "remote-port" => self.add_port(1, argument, value),
             "source" => {
-                match ["proc", "netlink", "auto"].iter().find(|it| it.as_bytes() == value) {
+                match ["proc", "netlink", "auto"].iter().find(|name| name.as_bytes() == value) {
                     Some(source) => self.source = source,
-                    None => self.wrong(Problem::InvalidSource, value),
+                    None => self.add_error(Problem::InvalidSource, value),
                 }
             }
             "format" => {
-                self.format = FORMATS.into_iter().find(|it| it.as_bytes() == value);
+                self.format = FORMATS.into_iter().find(|name| name.as_bytes() == value);
                 if self.format.is_none() {
-                    self.wrong(Problem::InvalidFormat, value);
+                    self.add_error(Problem::InvalidFormat, value);
                 }
             }
-            "output" if value.is_empty() => self.wrong(Problem::EmptyFile, b""),
+            "output" if value.is_empty() => self.add_error(Problem::EmptyFile, b""),
             "output" => self.output = Some(value),
             "interval" => match natural(value) {
                 Some(1..=86400) => self.interval = Some(value),
-                _ => self.wrong(Problem::InvalidInterval, value),
+                _ => self.add_error(Problem::InvalidInterval, value),
             },
             "query" => {
                 self.query = true;
-                self.ask(told, value);
+                self.add_query(argument, value);
             }
-            "warning" => self.threshold(0, told, value),
-            "critical" => self.threshold(1, told, value),
+            "warning" => self.add_threshold(0, argument, value),
+            "critical" => self.add_threshold(1, argument, value),
             _ => panic!("{long}"),
         }
     }
 
-    fn port(&mut self, side: usize, told: &'a [u8], value: &'a [u8]) {
+    fn add_port(&mut self, side: usize, argument: &'a [u8], value: &'a [u8]) {
         match natural(value) {
             Some(port @ 0..=65535) if self.ports[side].len() < 16 => {
                 self.ports[side].push(port as u16);
             }
-            Some(0..=65535) => self.wrong(Problem::TooMany, told),
-            _ => self.wrong(Problem::InvalidPort, value),
+            Some(0..=65535) => self.add_error(Problem::TooMany, argument),
+            _ => self.add_error(Problem::InvalidPort, value),
         }
     }
 
-    fn threshold(&mut self, kind: usize, told: &'a [u8], value: &'a [u8]) {
+    fn add_threshold(&mut self, kind: usize, argument: &'a [u8], value: &'a [u8]) {
         let Some(equals) = value.iter().position(|&byte| byte == b'=') else {
-            return self.wrong(Problem::InvalidThreshold, value);
+            return self.add_error(Problem::InvalidThreshold, value);
         };
         let (key, range) = (&value[..equals], &value[equals + 1..]);
         if check_oracle::range(range).is_none() {
-            return self.wrong(Problem::InvalidRange, range);
+            return self.add_error(Problem::InvalidRange, range);
         }
-        if !self.asked.iter().any(|(it, _)| *it == key) {
-            self.ask(told, key);
+        if !self.asked.iter().any(|(name, _)| *name == key) {
+            self.add_query(argument, key);
         }
-        if let Some((_, ranges)) = self.asked.iter_mut().find(|(it, _)| *it == key) {
+        if let Some((_, ranges)) = self.asked.iter_mut().find(|(name, _)| *name == key) {
             ranges[kind] = range;
         }
     }
 
-    fn ask(&mut self, told: &'a [u8], key: &'a [u8]) {
-        // What has no key takes no room.
+    fn add_query(&mut self, argument: &'a [u8], key: &'a [u8]) {
+        // An unknown key takes no memory, so the number of unknown keys has no
+        // limit.
         let numbers = Numbers { conntrack: self.conntrack, added: Vec::new(), table: [0; 4] };
         if numbers.number(key).is_none() {
             self.unknown_keys.push(key);
         } else if self.asked.len() == 7 * 13 {
-            // As many as there are keys of sockets.
-            self.wrong(Problem::TooMany, told);
+            // The program has memory for as many queries as sockets have keys.
+            self.add_error(Problem::TooMany, argument);
         } else {
             self.asked.push((key, [b"", b""]));
         }
     }
 
-    /// What is known when all has been read.
-    fn finish(&mut self) {
+    /// Adds the errors that only the whole command line shows: unknown keys,
+    /// and options that conflict.
+    fn check_combinations(&mut self) {
         if let Some(key) = self.unknown_keys.first() {
-            self.wrong(Problem::InvalidKey, key);
+            self.add_error(Problem::InvalidKey, key);
         }
         if self.source == "netlink" {
             match self.path {
                 None | Some(b"/proc") => {}
-                Some(path) => self.wrong(Problem::PathWithNetlink, path),
+                Some(path) => self.add_error(Problem::PathWithNetlink, path),
             }
             if self.conntrack {
-                self.wrong(Problem::ConntrackWithNetlink, b"");
+                self.add_error(Problem::ConntrackWithNetlink, b"");
             }
         }
         if u8::from(self.format.is_some()) + u8::from(self.query) + u8::from(self.check) > 1 {
-            self.wrong(Problem::Conflict, b"");
+            self.add_error(Problem::Conflict, b"");
         }
     }
 
+    /// Returns the source that the program uses.
     pub fn source(&self) -> Source {
         match self.source {
             "netlink" => Source::Netlink,
-            // By netlink there is neither a PATH nor a tracked connection.
+            // With a PATH, or for tracked connections, auto reads procfs.
             "auto" if self.path.is_none() && !self.conntrack => Source::Auto,
             _ => Source::Proc,
         }
     }
 }
 
-/// A number in digits.
+/// Parses a number in digits. Returns nothing if `digits` is empty or has
+/// another byte.
 pub fn natural(digits: &[u8]) -> Option<u128> {
     let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
     is_number.then(|| str::from_utf8(digits).unwrap().parse().unwrap_or(u128::MAX))
 }
 
-/// What is said of a problem.
+/// Returns the message for a usage error, without the name of the program.
 pub fn message(UsageError { problem, argument }: UsageError) -> String {
     let word = shown(argument);
-    let what = match problem {
+    let text = match problem {
         Problem::UnknownOption => format!("unknown option '-{word}'"),
         Problem::UnwantedValue => format!("option '-{word}' takes no value"),
         Problem::MissingValue => format!("option '-{word}' needs a value"),
@@ -295,5 +305,5 @@ pub fn message(UsageError { problem, argument }: UsageError) -> String {
             "only one of --format, --query and --warning/--critical may be used".to_string()
         }
     };
-    format!("{what}; see 'network-connections --help'\n")
+    format!("{text}; see 'network-connections --help'\n")
 }
