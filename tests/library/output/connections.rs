@@ -6,8 +6,8 @@ use network_connections::model::counts::Counts;
 use network_connections::output::format::Origin;
 use network_connections::output::formats;
 
-use crate::oracles::conntrack_table::{GROUPS, STATES};
 use crate::harness::text;
+use crate::oracles::conntrack_table::{GROUPS, STATES};
 use crate::sample_counts::{
     basic_groups, connection_columns, distinct_count, distinct_counts, highest_connection_counts,
 };

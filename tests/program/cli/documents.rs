@@ -1,5 +1,5 @@
-//! The documents for users, against what `--help` says: the manual page and the README. And SECURITY.md, against the
-//! tests that it names.
+//! The documents for users. The manual page and the README have to agree with
+//! `--help`, and every promise of SECURITY.md has to name its test.
 
 use std::fs;
 use std::path::Path;
@@ -14,8 +14,8 @@ fn help() -> String {
     report(program().arg("--help"))
 }
 
-/// The words of a list in the help, which begins like this and ends where a line doesn't go on: the next
-/// one that isn't indented.
+/// Returns the words of the list in the help that begins with `start`. The list
+/// ends before the next line without an indent.
 fn listed(help: &str, start: &str) -> Vec<String> {
     let (_, list) = help.split_once(start).unwrap_or_else(|| panic!("no {start:?} in:\n{help}"));
     let mut lines = list.lines();
@@ -35,13 +35,13 @@ fn states(help: &str) -> Vec<String> {
     listed(help, "\nSTATE: ")
 }
 
-/// The formats, which may take more lines, down to the next option.
+/// Returns the formats in the help. The list ends before the next option.
 fn formats(help: &str) -> Vec<String> {
     let formats = between(help, "--format FORMAT", "\n  -");
     formats.split([' ', ',', '\n']).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
-/// The options of the help, as `-f, --format FORMAT`.
+/// Returns the options in the help, such as `-f, --format FORMAT`.
 fn options(help: &str) -> Vec<String> {
     let options = help.lines().filter_map(|line| {
         let line = line.strip_prefix("  ")?.trim_start();
@@ -50,7 +50,8 @@ fn options(help: &str) -> Vec<String> {
     options.collect()
 }
 
-/// The items of the lists in a section of the manual page, without their markup.
+/// Returns the items of the lists in a section of the manual page, without
+/// markup.
 fn items(section: &str) -> Vec<String> {
     let items = section.lines().filter_map(|line| line.strip_prefix(".It "));
     let plain = items.map(|item| {
@@ -102,14 +103,14 @@ fn the_readme_has_the_help() {
     let help = help();
     assert!(
         README.contains(&format!("\n```\n{help}```\n")),
-        "README.md has not this help:\n{help}"
+        "expected this help in README.md:\n{help}"
     );
 }
 
 #[test]
 fn the_readme_has_the_keys_and_formats_of_the_help() {
     let help = help();
-    /// The first columns of a table's rows, without their marks.
+    /// Returns the first column of the table with this heading, without markup.
     fn column(heading: &str) -> Vec<&'static str> {
         let table = between(README, &format!("\n| {heading} |"), "\n\n");
         let rows = table.lines().skip(2).map(|row| row.split('|').nth(1).unwrap());
@@ -121,9 +122,10 @@ fn the_readme_has_the_keys_and_formats_of_the_help() {
 }
 
 #[test]
-fn the_readme_has_real_samples() {
-    let use_ = between(README, "\n### One number\n", "\n### What is counted\n");
-    let blocks = use_.split("```console\n").skip(1).map(|rest| rest.split_once("```").unwrap().0);
+fn the_samples_of_the_readme_are_real_output() {
+    let samples = between(README, "\n### One number\n", "\n### What is counted\n");
+    let blocks =
+        samples.split("```console\n").skip(1).map(|rest| rest.split_once("```").unwrap().0);
     let samples: Vec<&str> = blocks.flat_map(|block| block.split("$ ").skip(1)).collect();
     assert!(samples.len() > 3, "{samples:?}");
     for sample in samples {
@@ -136,7 +138,7 @@ fn the_readme_has_real_samples() {
 }
 
 #[test]
-fn what_is_promised_is_tested() {
+fn every_promise_of_security_md_is_tested() {
     let words = |file: &str| {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
         let text = fs::read_to_string(&file).unwrap_or_else(|_| panic!("no {}", file.display()));
@@ -154,9 +156,9 @@ fn what_is_promised_is_tested() {
                 None if name.starts_with("scripts/") => (".ci/run".into(), format!("step {name} ")),
                 None => continue,
             };
-            assert!(words(&file).contains(&line), "{name} isn't in {file}");
+            assert!(words(&file).contains(&line), "expected {name} in {file}");
             is_tested = true;
         }
-        assert!(is_tested, "{promise}");
+        assert!(is_tested, "expected the name of a test in: {promise}");
     }
 }

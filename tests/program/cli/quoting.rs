@@ -1,59 +1,61 @@
-//! Whatever bytes there are in what the program is given: it shows them as printable ASCII, on one line.
+//! Bytes of the input in messages. Every message is one line of printable
+//! ASCII, for any bytes in a table or an argument.
 
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 
 use crate::harness::hostile::hostile;
-use crate::harness::{TABLES, procfs, program};
+use crate::harness::{TABLES, fails, procfs, program};
 use crate::oracles::check::shown;
 use crate::samples::socket_table::HEADER;
 
-/// Runs the program, for which that must be a failure, as a person does and as a monitor does. What it says of it is this.
-fn told(arguments: &[&[u8]], status: i32, what: &str) {
-    // An option of a check may be among the arguments.
-    let is_check = arguments.iter().any(|word| matches!(*word, b"-w" | b"-c"));
-    let ways = if is_check { &[true][..] } else { &[false, true] };
-    for &is_check in ways {
+/// Runs the program for a person and for a monitor, and asserts that both runs
+/// fail with this message. `status` is the exit status for a person. If the
+/// arguments have a threshold, only a run for a monitor is possible.
+fn assert_message(arguments: &[&[u8]], status: i32, message: &str) {
+    let has_threshold = arguments.iter().any(|word| matches!(*word, b"-w" | b"-c"));
+    let audiences = if has_threshold { &[true][..] } else { &[false, true] };
+    for &is_monitor in audiences {
         let mut program = program();
-        if is_check {
+        if is_monitor {
             program.arg("-wtcp=0");
         }
         program.args(arguments.iter().map(|&word| OsStr::from_bytes(word)));
         let output = program.output().unwrap();
-        let (prefix, status, told, nothing) = if is_check {
+        let (prefix, status, printed, empty) = if is_monitor {
             ("NETWORK-CONNECTIONS UNKNOWN - ", 3, output.stdout, output.stderr)
         } else {
             ("network-connections: ", status, output.stderr, output.stdout)
         };
-        let told = String::from_utf8(told).unwrap();
-        assert_eq!(told, format!("{prefix}{what}\n"), "{program:?}");
-        assert_eq!((output.status.code(), &nothing[..]), (Some(status), &b""[..]), "{program:?}");
-        let line = told.strip_suffix('\n').unwrap();
+        let printed = String::from_utf8(printed).unwrap();
+        assert_eq!(printed, format!("{prefix}{message}\n"), "{program:?}");
+        assert_eq!((output.status.code(), &empty[..]), (Some(status), &b""[..]), "{program:?}");
+        let line = printed.strip_suffix('\n').unwrap();
         assert!(line.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'|'), "{line}");
     }
 }
 
 #[test]
-fn in_a_table() {
+fn bytes_of_a_table_are_printed_as_ascii() {
     for word in hostile(b'\n') {
-        let what = format!("is not a row of this table: '{}'", shown(&word[..word.len().min(91)]));
-        for (table, start, line) in
+        let error = format!("is not a row of this table: '{}'", shown(&word[..word.len().min(91)]));
+        for (table, header, line) in
             TABLES.map(|table| (table, HEADER, 2)).into_iter().chain([("nf_conntrack", "", 1)])
         {
             let procfs = procfs(&[]);
             let path = procfs.path().join("net").join(table);
-            fs::write(&path, [start.as_bytes(), &word, b"\n"].concat()).unwrap();
-            let what = format!("{}: line {line} {what}", path.display());
+            fs::write(&path, [header.as_bytes(), &word, b"\n"].concat()).unwrap();
+            let message = format!("{}: line {line} {error}", path.display());
             let procfs = procfs.path().as_os_str().as_bytes();
             let conntrack: &[&[u8]] = if line == 1 { &[b"--conntrack"] } else { &[] };
-            told(&[conntrack, &[procfs]].concat(), 1, &what);
+            assert_message(&[conntrack, &[procfs]].concat(), 1, &message);
         }
     }
 }
 
 #[test]
-fn in_an_argument() {
+fn bytes_of_an_argument_are_printed_as_ascii() {
     let cases: [(&[&str], &str, i32, &str); 17] = [
         (&[], "/", 1, "{}/net/tcp: No such file or directory"),
         (&["--conntrack"], "/", 1, "{}/net/nf_conntrack: No such file or directory"),
@@ -84,27 +86,35 @@ fn in_an_argument() {
         (&[], "--", 2, "unknown option '-{}'"),
     ];
     for mut word in hostile(0) {
-        // (What is behind one is a value, or a range.)
+        // An equals sign would start the value of an option, or a range.
         word.retain(|&byte| byte != b'=');
-        for (before, start, status, template) in cases {
-            // What is shown of the argument: all of it, or what is behind or before a sign.
-            let (argument, value) = match start {
+        for (options, prefix, status, template) in cases {
+            // The message shows the whole argument, or only the part before or
+            // after a separator.
+            let (argument, shown_part) = match prefix {
                 "tcp=" => ([b"tcp=", &word[..]].concat(), word.clone()),
                 "=1:" => ([&word[..], b"=1:"].concat(), word.clone()),
                 "--" => ([b"--", &word[..]].concat(), [b"-", &word[..]].concat()),
-                _ => ([start.as_bytes(), &word].concat(), [start.as_bytes(), &word].concat()),
+                _ => ([prefix.as_bytes(), &word].concat(), [prefix.as_bytes(), &word].concat()),
             };
-            // (One that is too long isn't looked for.)
+            // The program fails with another error if a path is too long.
             if status == 1 && argument.len() > 1024 {
                 continue;
             }
-            let mut arguments: Vec<&[u8]> = before.iter().map(|word| word.as_bytes()).collect();
+            let mut arguments: Vec<&[u8]> = options.iter().map(|word| word.as_bytes()).collect();
             arguments.push(&argument);
-            let mut what = template.replace("{}", &shown(&value));
+            let mut message = template.replace("{}", &shown(&shown_part));
             if status == 2 {
-                what += "; see 'network-connections --help'";
+                message += "; see 'network-connections --help'";
             }
-            told(&arguments, status, &what);
+            assert_message(&arguments, status, &message);
         }
     }
+}
+
+#[test]
+fn control_characters_of_a_path_are_escaped() {
+    let path = OsStr::from_bytes(b"/\x1b[31m\xff\n");
+    let message = "network-connections: /\\x1b[31m\\xff\\x0a/net/tcp: No such file or directory\n";
+    fails(program().arg(path), 1, message);
 }

@@ -13,6 +13,7 @@ pub mod hostile;
 pub mod manual_page;
 pub mod netlink;
 pub mod seccomp;
+pub mod socket_rows;
 pub mod supervisor;
 
 pub use command::*;

@@ -4,5 +4,6 @@ mod forwarded;
 mod netlink;
 mod ports;
 mod socket_states;
+mod table_files;
 mod tables;
 mod tcp;

@@ -2,6 +2,7 @@ mod allowed_calls;
 mod failing_calls;
 mod privilege;
 mod resources;
+mod start_up;
 
 use std::fs;
 use std::os::unix::fs::symlink;
