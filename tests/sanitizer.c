@@ -1,5 +1,5 @@
 /* A library to preload into a program that is built with AddressSanitizer
- * (scripts/check-unsafe). Each function here asks the sanitizer whether the
+ * (scripts/test/unsafe). Each function here asks the sanitizer whether the
  * program may access all memory that the kernel is about to read or write.
  * The sanitizer itself checks other functions, such as read and write. */
 #define _GNU_SOURCE

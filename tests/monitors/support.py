@@ -19,7 +19,7 @@ import urllib.request
 
 # The tests change the configuration in /etc and start daemons.
 if socket.gethostname() != "sandbox":
-    sys.exit("not in the sandbox (expected scripts/test-monitors to run this file)")
+    sys.exit("not in the sandbox (expected scripts/test/monitors to run this file)")
 
 PROGRAM = "/usr/bin/network-connections"
 PROJECT = os.path.join(os.path.dirname(__file__), "../..")
@@ -293,6 +293,14 @@ def write_luci_plugin(path, name):
     section = sections[re.fullmatch(r"collectd/luci-(.*)\.uci", name)[1].replace("-", "_")]
     assert section["type"] == "collectd_exec_input", section
     return write_exec_plugin(path, section, section["cmdline"].split())
+
+
+def has_conntrack_table():
+    """Returns whether the kernel shows the table of tracked connections.
+
+    Ubuntu's kernel does not (CONFIG_NF_CONNTRACK_PROCFS).
+    """
+    return os.path.exists("/proc/net/nf_conntrack")
 
 
 def is_listening(port):

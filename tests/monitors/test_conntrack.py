@@ -14,9 +14,10 @@ import unittest
 
 from line_protocol_parser import parse_line
 from support import (
-    MANUAL, PROGRAM, PROJECT, advised_commands, install_as_documented, installed_path, read, read_collectd_csv,
-    read_contrib, read_first_line, read_uci, read_zabbix_value, run_as, run_program, service_command, start,
-    start_collectd, start_exporter, sum_counts, wait_for, write, write_luci_plugin, write_openwrt_plugin,
+    MANUAL, PROGRAM, PROJECT, advised_commands, has_conntrack_table, install_as_documented, installed_path, read,
+    read_collectd_csv, read_contrib, read_first_line, read_uci, read_zabbix_value, run_as, run_program,
+    service_command, start, start_collectd, start_exporter, sum_counts, wait_for, write, write_luci_plugin,
+    write_openwrt_plugin,
 )  # fmt: skip
 
 # The number of UDP connections in the table, without and with a reply.
@@ -86,6 +87,8 @@ class Conntrack(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         subprocess.run(["nft", RULES], check=True)
+        if not has_conntrack_table():
+            raise unittest.SkipTest("this kernel has no /proc/net/nf_conntrack")
         for name in "udp_timeout", "udp_timeout_stream":
             with open(f"/proc/sys/net/netfilter/nf_conntrack_{name}", "w") as file:
                 file.write(LIFETIME)

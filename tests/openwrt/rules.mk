@@ -1,5 +1,5 @@
 # A replacement for OpenWrt's rules.mk, with only the variables that this
-# package needs. scripts/test-feed sets TARGET_CC_NOCACHE and RUSTC_TARGET_ARCH.
+# package needs. scripts/test/feed sets TARGET_CC_NOCACHE and RUSTC_TARGET_ARCH.
 
 INCLUDE_DIR:=$(TOPDIR)/include
 DL_DIR:=$(TOPDIR)/dl

@@ -1,6 +1,7 @@
 //! Helpers of the tests that run the program.
 
 mod command;
+mod conntrack_table;
 mod descriptors;
 mod namespace;
 mod outcome;
@@ -17,6 +18,7 @@ pub mod socket_rows;
 pub mod supervisor;
 
 pub use command::*;
+pub use conntrack_table::*;
 pub use descriptors::*;
 pub use namespace::*;
 pub use outcome::*;

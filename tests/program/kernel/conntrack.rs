@@ -10,8 +10,8 @@ use tempfile::TempDir;
 
 use crate::harness::supervisor::{Answer, Call, can_supervise, supervise};
 use crate::harness::{
-    NOBODY, become_user, failed, fails, in_namespace, native, program, refusal, report, skipped,
-    without_privilege,
+    NOBODY, become_user, failed, fails, has_table, in_namespace, native, program, refusal, report,
+    skipped, without_privilege,
 };
 use crate::oracles::conntrack_table as conntrack_oracle;
 use crate::samples::conntrack_table::fixtures;
@@ -364,8 +364,8 @@ fn an_unreadable_table_is_an_error() {
 #[test]
 fn only_root_may_read_the_table_of_the_kernel() {
     let test = test_name!();
-    if !Path::new("/proc/net/nf_conntrack").exists() {
-        return skipped(test, "this kernel has no /proc/net/nf_conntrack");
+    if !has_table(test) {
+        return;
     }
     let mut program = program();
     program.arg("--conntrack");

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use super::tcp::{PATIENCE, reset, send_fin, wait_for_fin};
 use crate::harness::{
-    before_exec, fails, in_namespace, lacking, no_namespace, program, report, unshare,
+    before_exec, can_read_tracked_connections, fails, in_namespace, program, report, unshare,
 };
 use crate::oracles::conntrack_table::{GROUPS, STATES, STATUSES, counts};
 
@@ -73,7 +73,7 @@ const ROUTER_RULES: &str = "
 #[test]
 fn counts_the_connections_that_are_in_each_state() {
     let name = test_name!();
-    if !can_track_connections(name) || !in_namespace(name, libc::CLONE_NEWNET) {
+    if !can_read_tracked_connections(name) || !in_namespace(name, libc::CLONE_NEWNET) {
         return;
     }
     let client = Host::create("client", ["192.0.2.2/24", "2001:db8:1::2/64"]);
@@ -303,25 +303,6 @@ fn wait_until(mut condition: impl FnMut() -> bool) -> bool {
         thread::sleep(Duration::from_millis(20));
     }
     condition()
-}
-
-/// Returns whether `ip`, `nft` and connection tracking work in a new namespace.
-/// If not, the function reports the test as skipped, or fails on CI.
-fn can_track_connections(test: &str) -> bool {
-    let rules =
-        "table inet test { chain c { type filter hook forward priority 0; ct state new; }; }";
-    let script = "ip -V && nft \"$1\" && cat /proc/self/net/nf_conntrack";
-    let mut probe = Command::new("sh");
-    probe.args(["-c", script, "sh", rules]);
-    match before_exec(&mut probe, || unshare(libc::CLONE_NEWNET)).output() {
-        Ok(output) if output.status.success() => return true,
-        Ok(output) => {
-            let reason = String::from_utf8_lossy(&output.stderr);
-            lacking(test, &format!("cannot track connections: {}", reason.trim()));
-        }
-        Err(error) => no_namespace(test, &error),
-    }
-    false
 }
 
 /// A network namespace whose only interface leads to the router.
