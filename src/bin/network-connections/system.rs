@@ -48,7 +48,7 @@ unsafe extern "C" fn main(
 }
 
 /// Aborts. The release build cannot panic and lacks this function, as
-/// `scripts/check-symbols` shows.
+/// `scripts/check/symbols` shows.
 #[panic_handler]
 fn panic(_: &PanicInfo) -> ! {
     // SAFETY: abort has no preconditions.
