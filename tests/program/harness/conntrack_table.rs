@@ -17,8 +17,8 @@ const COUNT: &str = "/proc/sys/net/netfilter/nf_conntrack_count";
 const RULE: &str =
     "table inet test { chain c { type filter hook forward priority 0; ct state new; }; }";
 
-/// Returns whether a new network namespace can track connections and shows the
-/// program their table. If not, reports the test as skipped. Even on CI, the test
+/// Returns whether a new network namespace can track connections and shows them
+/// to the program. If not, reports the test as skipped. Even on CI, the test
 /// may be skipped for want of the file, but not for want of `ip` or `nft`.
 pub fn can_read_tracked_connections(test: &str) -> bool {
     let script =
