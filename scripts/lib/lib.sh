@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# What the scripts share. Each of them goes to the project's directory and reads
-# this file:
+# What the scripts share. Each of them goes to the project's directory, with one
+# more `/..` if it is in a folder of scripts/, and reads this file:
 #
 #     cd "$(dirname "$0")/.."
 #     . scripts/lib/lib.sh
@@ -19,8 +19,9 @@ need_root() {
     [ "$(id -u)" = 0 ] || fail "only root can $*"
 }
 
-# Installs the Debian packages that are missing, where root and apt can, and
-# names them where not: install_packages PACKAGE…
+# Installs the missing Debian packages, as root with apt; anybody else gets their
+# names and a failure. Where there is no dpkg it prints the names and goes on:
+# install_packages PACKAGE…
 install_packages() (
     command -v dpkg-query >/dev/null || {
         echo "$0: this is not Debian; the contents of these packages are needed: $*" >&2
@@ -35,6 +36,9 @@ install_packages() (
     if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
         fail "these Debian packages are missing:$missing"
     fi
+    # Other scripts may install packages at this time.
+    exec 8>/tmp/network-connections.lock
+    flock 8
     # Debian starts a server when it installs it. The tests start their own.
     # A container image may have this file already.
     policy=/usr/sbin/policy-rc.d
@@ -117,7 +121,7 @@ copy_project() (
     list=$(mktemp)
     trap 'rm "$list"' EXIT
     git ls-files -z --cached --others --exclude-standard >"$list"
-    tar --create --null --files-from="$list" | tar --extract --directory="$1"
+    xargs --null cp --archive --parents --target-directory="$1" <"$list"
 )
 
 # Sets RUSTC and cargo to a Rust that has the sources of core, which -Zbuild-std
