@@ -10,22 +10,22 @@ run *arguments:
     cargo run --release --locked -- {{ arguments }}
 
 # Run the tests, or those whose names contain a word: just test netlink
-test *words:
-    cargo test --locked {{ words }}
+test *arguments:
+    cargo test --locked {{ arguments }}
 
 # Check the format, the linters, the words of comments and the layers of src/.
 lint:
     scripts/lint
 
-# Build the static program for a router, by default for all: just build TARGET
+# Build the static program for a router, by default for all: just build mips-unknown-linux-musl
 build *targets:
     scripts/build {{ targets }}
 
-# List the targets. README.md says which one a router needs.
+# List the targets, and the DISTRIB_ARCH of the OpenWrt routers that each is for.
 targets:
-    scripts/build --list
+    @awk '/^[a-z]/ { printf "%-32s", $1; for (i = 4; i <= NF; i++) printf " %s", $i; print "" }' packaging/architectures
 
-# Show what a change costs: bytes since a revision, instructions for a row, stack.
+# Show what a change costs: bytes and their change since a revision; instructions for a row, and stack.
 cost revision="HEAD":
     scripts/measure/sizes {{ revision }}
     scripts/measure/instructions
@@ -43,7 +43,7 @@ fuzz *arguments:
 mutants file:
     scripts/test/mutants --file {{ file }}
 
-# Make the packages and the container image of the programs that are built.
+# Build all targets, and make packages and the container image of them.
 package: build
     scripts/package
     scripts/image
