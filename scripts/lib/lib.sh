@@ -93,12 +93,18 @@ targets() {
     sed -n 's/^\[target\.\([a-z].*\)\]$/\1/p' .cargo/config.toml
 }
 
-# Prints the targets that have no program in a directory: targets_without_program DIRECTORY
-targets_without_program() {
-    targets | while read -r target; do
-        [ -f "$1/$target/network-connections" ] || echo "$target"
+# Fails if one of the targets has no program in a directory, and names these
+# targets, one a line: need_programs DIRECTORY TARGET…
+need_programs() (
+    directory=$1 missing=
+    shift
+    for target; do
+        [ -f "$directory/$target/network-connections" ] || missing="$missing
+$target"
     done
-}
+    [ -z "$missing" ] ||
+        fail "$directory has no program for these targets (expected scripts/build to have built them):$missing"
+)
 
 # Prints the command that emulates the oldest processor of a target, as
 # .cargo/config.toml has it: runner TARGET
