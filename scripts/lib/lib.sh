@@ -19,8 +19,8 @@ need_root() {
     [ "$(id -u)" = 0 ] || fail "only root can $*"
 }
 
-# Installs the missing Debian packages, as root with apt; anybody else gets their
-# names and a failure. Where there is no dpkg it prints the names and goes on:
+# Installs the missing Debian packages, as root with apt. Anybody else gets
+# their names and a failure. Without dpkg it prints the names and goes on:
 # install_packages PACKAGE…
 install_packages() (
     command -v dpkg-query >/dev/null || {
