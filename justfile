@@ -1,53 +1,53 @@
-# The commands that a developer needs. Each is a script, which works without just:
-# https://github.com/casey/just (Debian 13: apt install just; PyPI: rust-just).
+# The commands that a developer needs. Each is a script, which works without
+# just: https://github.com/casey/just (Debian 13: just; PyPI: rust-just).
 
 # Show this list.
 help:
     @{{ just_executable() }} --list --unsorted
 
-# Count this machine's connections: just run --all -f prometheus
+# Count this machine's connections: just run --all
 run *arguments:
     cargo run --release --locked -- {{ arguments }}
 
-# Run the tests, or those whose names contain a word: just test netlink
+# Run all tests, or those with a word in their name: just test netlink
 test *arguments:
     cargo test --locked {{ arguments }}
 
-# Check the format, the linters, the words of comments and the layers of src/.
+# Check the format, the linters, the words and the imports.
 lint:
     scripts/lint
 
-# Build the static program for a router, by default for all: just build mips-unknown-linux-musl
+# Build for all routers, or for one: just build mips-unknown-linux-musl
 build *targets:
     scripts/build {{ targets }}
 
-# List the targets, and the DISTRIB_ARCH of the OpenWrt routers that each is for.
+# List the targets, each with OpenWrt's DISTRIB_ARCH of its routers.
 targets:
     @awk '/^[a-z]/ { printf "%-32s", $1; for (i = 4; i <= NF; i++) printf " %s", $i; print "" }' packaging/architectures
 
-# Show what a change costs: bytes and their change since a revision; instructions for a row, and stack.
+# Print sizes and their change, instructions for a row, and stack.
 cost revision="HEAD":
     scripts/measure/sizes {{ revision }}
     scripts/measure/instructions
     scripts/measure/stack
 
-# Compare the time with other programs' and with the least that the kernel takes.
+# Compare the time with other programs' and with the kernel's own.
 bench *numbers:
     scripts/bench {{ numbers }}
 
-# Look for bytes that break the library: just fuzz [SECONDS] [FUZZ-TARGET…]
+# Look for bytes that break the library: just fuzz 60 rows
 fuzz *arguments:
     scripts/fuzz {{ arguments }}
 
-# Show changes of a file that no test notices: just mutants src/kernel/netlink.rs
+# Find changes that no test notices: just mutants src/text/buffer.rs
 mutants file:
     scripts/test/mutants --file {{ file }}
 
-# Build all targets, and make packages and the container image of them.
+# Build all targets, their packages and the container image.
 package: build
     scripts/package
     scripts/image
 
-# Run all that has to hold before a change lands (root, Debian 12, 25 minutes), or one group of it.
+# Run what has to hold before a change lands, or a group: just ci lint
 ci *groups:
     .ci/run {{ groups }}
