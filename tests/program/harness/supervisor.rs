@@ -196,6 +196,17 @@ fn supervise_after(
         end(libc::SECCOMP_RET_ALLOW),
         end(libc::SECCOMP_RET_USER_NOTIF),
     ];
+    // The supervisor knows the standard streams, and assumes that every higher
+    // number is free. The tests may have inherited other descriptors. Before
+    // Linux 5.11 they stay open.
+    before_exec(command, || {
+        let (first, last) = (libc::STDERR_FILENO + 1, libc::c_uint::MAX);
+        // SAFETY: close_range takes only numbers.
+        unsafe {
+            libc::syscall(libc::SYS_close_range, first, last, libc::CLOSE_RANGE_CLOEXEC);
+        }
+        0
+    });
     before_exec(command, move || {
         // SAFETY: getpid has no preconditions.
         let process = unsafe { libc::getpid() };
