@@ -319,7 +319,7 @@ class Container(unittest.TestCase):
             output, _ = run_container("-q", "tcp6.ESTABLISHED", "/host/proc/1", options=mount)
         self.assertEqual(output, "4\n")
 
-    def test_process_1_has_no_privilege_and_ends_at_once(self):
+    def test_process_1_has_no_privilege_and_ends_by_sigterm(self):
         with running_container("-f", "ndjson", "-i", "1", options=POD) as identifier:
             lines = wait_for(lambda: run_podman("logs", identifier)[0].splitlines()[1:], "second report")
             self.assertEqual(parse_tables(lines[0]), make_counts(**POD_COUNTS))

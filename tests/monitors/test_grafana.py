@@ -148,7 +148,7 @@ class Grafana(unittest.TestCase):
                 seen.add(expr)
         self.assertEqual(seen, alerts.keys())
 
-    def test_dashboard_can_be_imported_into_any_grafana(self):
+    def test_dashboard_names_no_grafana_and_no_panels_overlap(self):
         # The dashboard has no identifiers of the Grafana that exported it, its
         # panels use the data source that the user chooses, and none overlap.
         for key in "id", "uid", "version":

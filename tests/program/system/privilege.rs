@@ -15,8 +15,8 @@ use tempfile::TempDir;
 
 use crate::harness::netlink::open_sockets;
 use crate::harness::{
-    NOBODY, become_user, before_exec, fails, has_table, in_namespace, is_dynamic, no_namespace,
-    program, program_file, report, skipped, sources,
+    NOBODY, become_user, before_exec, can_read_tracked_connections, fails, in_namespace,
+    is_dynamic, no_namespace, program, program_file, report, skipped, sources,
 };
 
 /// The path of the program in the root directory of the tests.
@@ -190,7 +190,7 @@ fn sockets_are_counted_without_any_privilege() {
 fn only_root_counts_tracked_connections_but_needs_no_capability() {
     let test = test_name!();
     let Some(root) = root_for(test) else { return };
-    if !has_table(test) {
+    if !can_read_tracked_connections(test) {
         return;
     }
     let message =
