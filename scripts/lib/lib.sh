@@ -66,17 +66,21 @@ update_packages() {
 #
 # A directory that was made from these requirements stays, if the command in its
 # bin works. A moved project and a new Python break it.
-make_venv() {
+make_venv() (
     venv=$1 requirements=$2 probe=$1/bin/$3
     shift 3
     install_packages python3-venv
+    # Other scripts may make the same environment at this time.
+    mkdir -p "$(dirname "$venv")"
+    exec 8>"$venv.lock"
+    flock 8
     if ! cmp -s "$requirements" "$venv/requirements.txt" || ! "$probe" "$@" >/dev/null; then
         python3 -m venv --clear "$venv"
         "$venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes \
             --requirement "$requirements"
         cp "$requirements" "$venv/requirements.txt"
     fi
-}
+)
 
 # Makes target/linker/bin/python-zig, the C compiler and linker of every target.
 make_linker() {
