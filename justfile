@@ -9,29 +9,33 @@ help:
 run *arguments:
     cargo run --release --locked -- {{ arguments }}
 
-# Run all tests, or those with a word in their name: just test netlink
+# Run all tests, or some by their names: just test netlink
 test *arguments:
     cargo test --locked {{ arguments }}
 
-# Check the format, the linters, the words and the imports.
+# Check the format, lints, words and imports.
 lint:
     scripts/lint
 
-# Build for all routers, or for one: just build mips-unknown-linux-musl
+# Build dist/TARGET/network-connections, by default for all.
 build *targets:
     scripts/build {{ targets }}
 
-# List the targets, each with OpenWrt's DISTRIB_ARCH of its routers.
+# List the targets with the DISTRIB_ARCH of their routers.
 targets:
     @awk '/^[a-z]/ { printf "%-32s", $1; for (i = 4; i <= NF; i++) printf " %s", $i; print "" }' packaging/architectures
 
-# Print sizes and their change, instructions for a row, and stack.
-cost revision="HEAD":
-    scripts/measure/sizes {{ revision }}
-    scripts/measure/instructions
-    scripts/measure/stack
+# Print sizes, instructions and stack: just cost HEAD~1
+cost *revision:
+    #!/bin/sh
+    # A limit that is exceeded does not hide the other measurements.
+    status=0
+    scripts/measure/sizes {{ if revision == "" { "HEAD" } else { revision } }} || status=1
+    scripts/measure/instructions || status=1
+    scripts/measure/stack || status=1
+    exit $status
 
-# Compare the time with other programs' and with the kernel's own.
+# Compare the time to count sockets with other programs'.
 bench *numbers:
     scripts/bench {{ numbers }}
 
@@ -39,15 +43,15 @@ bench *numbers:
 fuzz *arguments:
     scripts/fuzz {{ arguments }}
 
-# Find changes that no test notices: just mutants src/text/buffer.rs
+# Find changes of src/FILE.rs that no test notices.
 mutants file:
     scripts/test/mutants --file {{ file }}
 
-# Build all targets, their packages and the container image.
+# Build all targets, their packages and the image.
 package: build
     scripts/package
     scripts/image
 
-# Run what has to hold before a change lands, or a group: just ci lint
+# Run all that has to hold, or one group: just ci lint
 ci *groups:
     .ci/run {{ groups }}
