@@ -61,6 +61,22 @@ update_packages() {
         apt-get -qq update
 }
 
+# Runs a Python test in the sandbox of tests/monitors/sandbox, and prints its
+# result, with the log if it failed: run_in_sandbox LOG PROGRAM PYTHON TEST
+#
+# Python's ResourceWarning is off, because the sandbox closes the files and
+# processes that a test leaves open.
+run_in_sandbox() {
+    if timeout --foreground --kill-after=5 600 tests/monitors/sandbox "$2" \
+        "$3" -B -W ignore::ResourceWarning "$4" --verbose </dev/null >"$1" 2>&1; then
+        echo "$4 passed: $(grep -E '^(Ran|OK)' "$1" | xargs)"
+    else
+        cat "$1"
+        echo "$4 FAILED; above is $1"
+        return 1
+    fi
+}
+
 # Makes a virtual environment of Python with the packages of a file of
 # requirements: make_venv DIRECTORY REQUIREMENTS COMMAND…
 #
