@@ -12,6 +12,7 @@ use proptest::prelude::*;
 use crate::harness::{SMALL, read_flows, read_flows_in};
 use crate::oracles::Table;
 use crate::oracles::conntrack_table::{self as oracle, Flow, STATES, STATUSES};
+use crate::samples;
 use crate::samples::conntrack_table::{fixtures, row};
 use crate::samples::damage::{cut, cuts, damaged, damages};
 
@@ -582,15 +583,9 @@ fn every_byte_at_every_index_is_parsed_as_by_the_oracle() {
     );
 }
 
-/// Returns tables of rows. The last row may lack the newline.
+/// Returns tables of rows in the format of the kernel, without a header.
 fn table() -> impl Strategy<Value = Vec<u8>> {
-    (prop::collection::vec(row(), 0..12), any::<bool>()).prop_map(|(rows, newline)| {
-        let mut table = rows.join("\n").into_bytes();
-        if newline && !rows.is_empty() {
-            table.push(b'\n');
-        }
-        table
-    })
+    samples::table("", row())
 }
 
 proptest! {

@@ -10,10 +10,11 @@ use proptest::prelude::*;
 use crate::harness::{SMALLEST, read_sockets};
 use crate::oracles::Table;
 use crate::oracles::socket_table::{self as oracle, Socket};
+use crate::samples;
 use crate::samples::damage::{cut, cuts, damaged, damages};
-use crate::samples::socket_table::{self as samples, ZERO, row};
+use crate::samples::socket_table::{self as socket_samples, ZERO, row};
 
-const HEADER: &[u8] = samples::HEADER.as_bytes();
+const HEADER: &[u8] = socket_samples::HEADER.as_bytes();
 
 /// Reads a table with a header and this line.
 fn read_line(family: Family, line: &str) -> Table<Socket> {
@@ -318,16 +319,9 @@ fn family() -> impl Strategy<Value = Family> {
     prop_oneof![Just(Inet), Just(Inet6)]
 }
 
-/// Returns tables of rows. The last row may lack the newline.
+/// Returns tables of rows in the format of the kernel.
 fn table(family: Family) -> impl Strategy<Value = Vec<u8>> {
-    (prop::collection::vec(row(family), 0..12), any::<bool>()).prop_map(|(rows, newline)| {
-        let mut table = HEADER.to_vec();
-        table.extend(rows.join(&b'\n'));
-        if newline && !rows.is_empty() {
-            table.push(b'\n');
-        }
-        table
-    })
+    samples::table(socket_samples::HEADER, row(family))
 }
 
 proptest! {

@@ -1,9 +1,13 @@
-//! The kernel's own table of tracked connections.
+//! Tables of tracked connections: one row, and the kernel's own table.
 
 use std::path::Path;
 use std::process::Command;
 
 use super::{before_exec, lacking, no_namespace, skipped, unshare};
+
+/// One row of a table of tracked connections.
+pub const TRACKED_ROW: &str =
+    "ipv4     2 udp      17 29 src=1 dst=2 sport=3 dport=4 src=2 dst=1 sport=4 dport=3 use=1\n";
 
 /// The file of the table, which a kernel without CONFIG_NF_CONNTRACK_PROCFS
 /// lacks: Ubuntu's, Alpine's and Flatcar's. The program has no other access to

@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::tcp::{PATIENCE, reset, send_fin, wait_for_fin};
+use super::tcp::{PATIENCE, reset, send_fin, wait_for_fin, wait_until};
 use crate::harness::{
     before_exec, can_read_tracked_connections, fails, in_namespace, program, report, unshare,
 };
@@ -290,19 +290,6 @@ fn nonzero(mut numbers: BTreeMap<String, u64>) -> BTreeMap<String, u64> {
 /// thread in another namespace reads the same table.
 fn read_table() -> String {
     fs::read_to_string("/proc/net/nf_conntrack").unwrap()
-}
-
-/// Waits until the condition holds, but at most for [`PATIENCE`]. Returns
-/// whether the condition holds.
-fn wait_until(mut condition: impl FnMut() -> bool) -> bool {
-    let deadline = Instant::now() + PATIENCE;
-    while Instant::now() < deadline {
-        if condition() {
-            return true;
-        }
-        thread::sleep(Duration::from_millis(20));
-    }
-    condition()
 }
 
 /// A network namespace whose only interface leads to the router.

@@ -9,11 +9,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, U
 use std::os::fd::AsRawFd;
 use std::process::Command;
 use std::thread;
-use std::time::{Duration, Instant};
 
 use network_connections::model::socket::Family;
 
-use super::tcp::{PATIENCE, reset, send_fin, set_option, wait_for_fin};
+use super::tcp::{reset, send_fin, set_option, wait_for_fin, wait_until};
 use crate::harness::{
     GROUPS, TABLES, before_exec, counts, in_namespace, lacking, native, nonzero, program, report,
     sources, unshare,
@@ -142,10 +141,7 @@ fn counts_the_sockets_that_are_in_each_state() {
     let connections = nonzero(sum(&is_connection));
 
     // The kernel takes a moment for the last changes of state.
-    let deadline = Instant::now() + PATIENCE;
-    while nonzero(counts(native().arg("--all"))) != all && Instant::now() < deadline {
-        thread::sleep(Duration::from_millis(20));
-    }
+    wait_until(|| nonzero(counts(native().arg("--all"))) == all);
     // Both interfaces of the kernel, read without the program.
     assert_eq!(nonzero(count_listed()), all, "in the tables");
     if let Some(dumped) = count_dumped(name) {

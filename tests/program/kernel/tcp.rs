@@ -3,10 +3,24 @@
 use std::io;
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsRawFd;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// The longest wait for something that takes only a moment.
 pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Waits until the condition holds, but at most for [`PATIENCE`]. Returns
+/// whether the condition holds.
+pub fn wait_until(mut condition: impl FnMut() -> bool) -> bool {
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        if condition() {
+            return true;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    condition()
+}
 
 /// Closes the sending direction.
 pub fn send_fin(socket: &TcpStream) {

@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::harness::{
-    TABLES, before_exec, in_namespace, lock, message, mkfifo, no_namespace, numbered, pipe, procfs,
-    program, refusal, report, sources, unshare,
+    TABLES, TRACKED_ROW, before_exec, in_namespace, lock, message, mkfifo, no_namespace, numbered,
+    pipe, procfs, program, refusal, report, sources, unshare,
 };
 use crate::samples::socket_table::HEADER;
 
@@ -195,8 +195,6 @@ fn tracked_connections_are_counted_anew_each_time() {
     for directory in [&net, &parameters] {
         fs::create_dir_all(directory).unwrap();
     }
-    let row =
-        "ipv4     2 udp      17 29 src=1 dst=2 sport=3 dport=4 src=2 dst=1 sport=4 dport=3 use=1\n";
     // A rename replaces the file at once, so the program reads no partial file.
     let set = |name: &str, text: &str| {
         let new = directory.path().join("new");
@@ -204,7 +202,7 @@ fn tracked_connections_are_counted_anew_each_time() {
         fs::rename(new, directory.path().join(name)).unwrap();
     };
     let becomes = |rows: usize, entries: &str| {
-        set("net/nf_conntrack", &row.repeat(rows));
+        set("net/nf_conntrack", &TRACKED_ROW.repeat(rows));
         set("sys/net/netfilter/nf_conntrack_count", entries);
     };
     set("sys/net/netfilter/nf_conntrack_max", "200\n");

@@ -19,11 +19,11 @@ use crate::harness::supervisor::{
     Answer, CALL_NUMBERS, TIMER, can_supervise, start_up_calls, supervise,
 };
 use crate::harness::{
-    in_namespace, in_parallel, is_dynamic, is_emulated, limit, lock, plain_program, program_file,
-    skipped, without_privilege,
+    TRACKED_ROW, in_namespace, in_parallel, is_dynamic, is_emulated, limit, lock, plain_program,
+    program_file, skipped, without_privilege,
 };
 use crate::samples::socket_table::HEADER;
-use crate::system::{TRACKED_ROW, link_own_namespace};
+use crate::system::link_own_namespace;
 
 /// The arguments of a run, and the rows of the manual page's list that the run
 /// needs besides `everything`.

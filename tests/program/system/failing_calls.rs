@@ -15,8 +15,8 @@ use crate::harness::netlink;
 use crate::harness::supervisor::{
     Answer, AnsweredCall, Call, Run, TIMER, can_supervise, supervise,
 };
-use crate::harness::{self, in_namespace, in_parallel, plain_program};
-use crate::system::{TRACKED_ROW, link_own_namespace};
+use crate::harness::{self, TRACKED_ROW, in_namespace, in_parallel, plain_program};
+use crate::system::link_own_namespace;
 
 /// The effect that the failure of a call has on a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,10 +8,6 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-/// One row of a table of tracked connections.
-const TRACKED_ROW: &str =
-    "ipv4     2 udp      17 29 src=1 dst=2 sport=3 dport=4 src=2 dst=1 sport=4 dport=3 use=1\n";
-
 /// Creates the link `ns/net` to this network namespace in a directory that
 /// resembles `/proc/PID`.
 fn link_own_namespace(process: &Path) {
