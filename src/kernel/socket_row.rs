@@ -1,4 +1,4 @@
-//! One row of a socket table.
+//! The header and the rows of a socket table.
 //!
 //! Since Linux 2.6, a row begins in the following format. For TCP over IPv4,
 //! `get_tcp4_sock` in net/ipv4/tcp_ipv4.c prints the row:
@@ -37,6 +37,14 @@ pub const WINDOW: usize = LONGEST_SLOT + LONGEST_COLUMNS;
 /// The greatest length of the columns from the colon of `sl` to `st`, plus one
 /// machine word after `st`.
 const LONGEST_COLUMNS: usize = INET6.len() + WORD_SIZE;
+
+/// Returns whether the first [`HEAD_LENGTH`] bytes of a line have the name `sl`
+/// after spaces, as the header of every socket table has.
+pub fn begins_header(line: &[u8]) -> bool {
+    let head = line.get(..HEAD_LENGTH).unwrap_or(line);
+    let name = head.iter().position(|&byte| byte != b' ');
+    name.and_then(|index| head.get(index..)).is_some_and(|name| name.starts_with(b"sl"))
+}
 
 /// The parsed part of a row.
 pub struct SocketRow {

@@ -1,8 +1,9 @@
 //! A reader that cuts a table of procfs into rows.
 //!
-//! The first line of a socket table is the header. A table of tracked
-//! connections has no header. Every other line is a row. A read may end at any
-//! byte, even inside a row, without an effect on the result.
+//! The first line of a socket table is the header, and a table without this
+//! line is malformed. A table of tracked connections has no header. Every other
+//! line is a row. A read may end at any byte, even inside a row, without an
+//! effect on the result.
 
 use core::cell::Cell;
 use core::num::NonZero;
@@ -13,12 +14,14 @@ use crate::kernel::conntrack_row::{self, ConntrackRow};
 use crate::kernel::socket_row::{self, HEAD_LENGTH, WINDOW};
 use crate::model::socket::{Family, Socket};
 
-/// A line that is not a row of its table.
+/// A line that is not a row of its table, or not the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MalformedLine {
     /// The number of the line in the file. The first line, which may be the
-    /// header, is 1.
+    /// header, is 1. An empty file lacks line 1.
     pub number: u32,
+    /// Whether the line should be the header of a socket table.
+    pub is_header: bool,
     /// The length of the [head](ReadBuffer::head) of the line, in bytes.
     pub head_length: u8,
 }
@@ -52,8 +55,8 @@ impl<const WORDS: usize> ReadBuffer<WORDS> {
 pub struct TableReader<'a, const WORDS: usize> {
     buffer: &'a mut ReadBuffer<WORDS>,
     /// The number of bytes at the start of the buffer that the reader keeps for
-    /// the next read: the newline before an incomplete row, and the start of
-    /// the row. The number is 0 if the next read continues a line that `lines`
+    /// the next read: the newline before an incomplete line, and the start of
+    /// the line. The number is 0 if the next read continues a line that `lines`
     /// already includes.
     retained: usize,
     /// The number of lines that the reader has accepted so far, including the
@@ -72,24 +75,21 @@ impl<'a, const WORDS: usize> TableReader<'a, WORDS> {
     /// the row does not fit.
     const CONNTRACK_ROW_LIMIT: usize = Self::END - 1;
 
-    /// Starts to read a socket table, whose first line is the header.
-    pub fn socket_table(buffer: &'a mut ReadBuffer<WORDS>) -> Self {
+    /// Starts to read a table.
+    pub fn new(buffer: &'a mut ReadBuffer<WORDS>) -> Self {
         const { assert!(Self::END > 1 + HEAD_LENGTH, "a retained head leaves no space") };
         const { assert!(HEAD_LENGTH <= u8::MAX as usize) };
-        // `lines` includes the header from the start, so the reader skips the
-        // header like the rest of an accepted row.
-        TableReader { buffer, retained: 0, lines: 1 }
+        let mut reader = TableReader { buffer, retained: 1, lines: 0 };
+        // Every line follows a newline, so the function writes a newline before
+        // the first line.
+        reader.set_first_byte(b'\n');
+        reader
     }
 
-    /// Starts to read a table of tracked connections, whose first line is a
-    /// row.
-    pub fn conntrack_table(buffer: &'a mut ReadBuffer<WORDS>) -> Self {
-        // Every row follows a newline, so the function writes a newline before
-        // the first row.
-        if let Some(byte) = buffer.bytes_mut().first_mut() {
-            *byte = b'\n';
+    fn set_first_byte(&mut self, byte: u8) {
+        if let Some(first) = self.buffer.bytes_mut().first_mut() {
+            *first = byte;
         }
-        TableReader { buffer, retained: 1, lines: 0 }
     }
 
     /// Returns the memory for the next read.
@@ -104,7 +104,8 @@ impl<'a, const WORDS: usize> TableReader<'a, WORDS> {
     /// The last row needs no newline.
     ///
     /// # Errors
-    /// Returns the malformed line if a line is not a row.
+    /// Returns the malformed line if the first line is not the header, or if
+    /// another line is not a row.
     pub fn consume_sockets(
         &mut self,
         read_length: usize,
@@ -112,6 +113,24 @@ impl<'a, const WORDS: usize> TableReader<'a, WORDS> {
         mut count: impl FnMut(Socket),
     ) -> Result<(), MalformedLine> {
         let end = self.terminate(read_length);
+        if self.lines == 0 {
+            let line = self.buffer.bytes_mut().get(1..end).unwrap_or_default();
+            if !socket_row::begins_header(line) {
+                let malformed =
+                    |head_length| MalformedLine { number: 1, is_header: true, head_length };
+                return match self.retain(0, end, HEAD_LENGTH) {
+                    Ok(()) if read_length > 0 => Ok(()),
+                    // The file is empty.
+                    Ok(()) => Err(malformed(0)),
+                    Err(line) => Err(malformed(line.head_length)),
+                };
+            }
+            // The reader skips the rest of the header like the rest of an
+            // accepted row. The search for the end of the header must not find
+            // the newline before the header.
+            self.lines = 1;
+            self.set_first_byte(b' ');
+        }
         let words = &self.buffer.0;
         let mut search_start = 0;
         let mut rows = 0;
@@ -179,13 +198,14 @@ impl<'a, const WORDS: usize> TableReader<'a, WORDS> {
         end + usize::from(completes_row)
     }
 
-    /// Moves the newline before an incomplete row, and the bytes of the row, to
-    /// the start of the buffer. The next read continues the row. If `newline`
-    /// is `end`, the function moves nothing.
+    /// Moves the newline before an incomplete line, and the bytes of the line,
+    /// to the start of the buffer. The next read continues the line. If
+    /// `newline` is `end`, the function moves nothing.
     ///
     /// # Errors
-    /// Returns the malformed line if the bytes cannot become a row: another
-    /// newline follows, or `limit` bytes without a newline follow.
+    /// Returns the malformed line if the bytes cannot become a row or the
+    /// header: another newline follows, or `limit` bytes without a newline
+    /// follow.
     fn retain(&mut self, newline: usize, end: usize, limit: usize) -> Result<(), MalformedLine> {
         // The loop copies byte by byte, because `copy_within` can panic. After
         // most reads only the newline remains, because a read returns whole
@@ -204,7 +224,8 @@ impl<'a, const WORDS: usize> TableReader<'a, WORDS> {
             return Ok(());
         }
         let head_length = head.len().min(HEAD_LENGTH) as u8;
-        Err(MalformedLine { number: self.lines.saturating_add(1), head_length })
+        let number = self.lines.saturating_add(1);
+        Err(MalformedLine { number, is_header: false, head_length })
     }
 }
 

@@ -44,7 +44,7 @@ fn read_sockets_in<const WORDS: usize>(
     buffer: &mut ReadBuffer<WORDS>,
 ) -> Table<Socket> {
     let mut sockets = Vec::new();
-    let reader = TableReader::socket_table(buffer);
+    let reader = TableReader::new(buffer);
     let end = read_chunks(reader, chunks, |reader, read_length| {
         reader.consume_sockets(read_length, family, |socket| sockets.push(socket.into()))
     });
@@ -82,7 +82,7 @@ pub fn read_flows_in<const WORDS: usize>(
     buffer: &mut ReadBuffer<WORDS>,
 ) -> Table<Flow> {
     let mut flows: Vec<Flow> = Vec::new();
-    let reader = TableReader::conntrack_table(buffer);
+    let reader = TableReader::new(buffer);
     let end = read_chunks(reader, chunks, |reader, read_length| {
         reader.consume_connections(read_length, |row| flows.push(row.into()))
     });

@@ -26,6 +26,7 @@ use crate::oracles::command_line as options_oracle;
 use crate::oracles::conntrack_table as conntrack_oracle;
 use crate::oracles::sock_diag as diag_oracle;
 use crate::oracles::socket_table as socket_oracle;
+use crate::samples::socket_table::HEADER;
 
 /// Asserts that the table reader agrees with the oracle on a table of sockets.
 ///
@@ -38,8 +39,15 @@ pub fn rows(input: &[u8]) {
         _ => (ProcFile::Tcp, Family::Inet),
     };
     let (chunks, bytes) = split_chunks(input);
-    let table = read_sockets(family, chunks);
+    let table = read_sockets(family, chunks.iter().copied());
     assert_eq!(table, socket_oracle::sockets(bytes, family));
+    if let Err((number, head)) = table {
+        assert_malformed_line(file, number, &head);
+    }
+    // These two bytes make every first line a header.
+    let with_header = [b"sl", bytes].concat();
+    let table = read_sockets(family, [&b"sl"[..]].into_iter().chain(chunks));
+    assert_eq!(table, socket_oracle::sockets(&with_header, family));
     if let Err((number, head)) = table {
         assert_malformed_line(file, number, &head);
     }
@@ -187,9 +195,10 @@ fn subject(conntrack: bool) -> Subject {
 /// and shows the head of the line.
 fn assert_malformed_line(file: ProcFile, number: u32, head: &[u8]) {
     let path = str::from_utf8(file.name()).unwrap();
-    let reason =
-        format!("/\\xff{path}: line {number} is not a row of this table: '{}'\n", shown(head));
-    let line = MalformedLine { number, head_length: head.len() as u8 };
+    let is_header = number == 1 && file != ProcFile::Conntrack;
+    let what = if is_header { "the header of a socket table" } else { "a row of this table" };
+    let reason = format!("/\\xff/{path}: line {number} is not {what}: '{}'\n", shown(head));
+    let line = MalformedLine { number, is_header, head_length: head.len() as u8 };
     let failure =
         Failure { resource: Resource::ProcFile(file), reason: Reason::MalformedLine(line) };
     let mut queries = Queries::new();
@@ -294,7 +303,7 @@ fn assert_filter(plan: &Plan, expected: &options_oracle::Line) {
             && (locals.is_empty() || locals.contains(&local))
             && (remotes.is_empty() || remotes.contains(&remote))
     };
-    let mut table = String::from(if expected.conntrack { "" } else { "header\n" });
+    let mut table = String::from(if expected.conntrack { "" } else { HEADER });
     for (local, remote, has_no_remote) in &sockets {
         table += &match expected.conntrack {
             true => format!("ipv4     2 udp      17 9 src=1 sport={local} dport={remote} src=2\n"),
@@ -307,13 +316,13 @@ fn assert_filter(plan: &Plan, expected: &options_oracle::Line) {
     let mut buffer = ReadBuffer::<{ 8192 / WORD_SIZE }>::ZERO;
     let mut selected = Vec::new();
     if expected.conntrack {
-        let mut reader = TableReader::conntrack_table(&mut buffer);
+        let mut reader = TableReader::new(&mut buffer);
         reader.spare_mut()[..table.len()].copy_from_slice(table.as_bytes());
         reader.consume_connections(table.len(), |row| {
             selected.push(plan.filter.selects_connection(|| row.original_ports()));
         })
     } else {
-        let mut reader = TableReader::socket_table(&mut buffer);
+        let mut reader = TableReader::new(&mut buffer);
         reader.spare_mut()[..table.len()].copy_from_slice(table.as_bytes());
         reader.consume_sockets(table.len(), Family::Inet, |socket| {
             selected.push(plan.filter.selects_socket(&socket));

@@ -24,9 +24,14 @@ impl From<socket::Socket> for Socket {
     }
 }
 
-/// Returns the sockets of a table, without the header.
+/// Returns the sockets of a table. An empty table has an empty first line.
 pub fn sockets(table: &[u8], family: Family) -> Table<Socket> {
-    let rows = lines(table).into_iter().enumerate().skip(1);
+    let lines = lines(table);
+    let (_, head) = malformed_line(0, lines.first().unwrap_or(&&b""[..]));
+    if !String::from_utf8_lossy(&head).trim_start_matches(' ').starts_with("sl") {
+        return Err((1, head));
+    }
+    let rows = lines.into_iter().enumerate().skip(1);
     rows.map(|(index, line)| {
         let socket = socket(&String::from_utf8_lossy(line), family);
         socket.ok_or_else(|| malformed_line(index, line))

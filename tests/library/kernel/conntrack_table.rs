@@ -367,7 +367,7 @@ fn a_filter_by_port_selects_no_connection_without_ports() {
         let mut plan = Plan::new(&mut queries);
         request::parse(arguments.iter().map(|argument| argument.as_bytes()), &mut plan);
         let mut buffer = ReadBuffer::<{ 4096 / WORD_SIZE }>::ZERO;
-        let mut reader = TableReader::conntrack_table(&mut buffer);
+        let mut reader = TableReader::new(&mut buffer);
         reader.spare_mut()[..table.len()].copy_from_slice(table.as_bytes());
         let mut groups = Vec::new();
         reader

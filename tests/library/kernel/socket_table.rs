@@ -218,14 +218,29 @@ fn the_last_line_needs_no_newline() {
 }
 
 #[test]
-fn the_header_may_be_anything() {
-    let row = b"   0: 0100007F:1F90 0200007F:C001 01 \n";
-    for header in [&b"\n"[..], b"   0: 0100007F:1F90 0200007F:C001 01 \n", b"\xff\0\n", HEADER] {
-        assert_eq!(read_sockets(Inet, [header, row]).map(|sockets| sockets.len()), Ok(1));
+fn a_table_without_the_header_is_an_error() {
+    const ROW: &[u8] = b"   0: 0100007F:1F90 0200007F:C001 01 ";
+    let spaces = |length| " ".repeat(length).into_bytes();
+    let widest = [spaces(HEAD_LENGTH - 2), b"sl".into()].concat();
+    for header in [HEADER, b"sl\n", b"   sl  local_address\n", b"sl\xff\0\n", &widest] {
+        let header = header.trim_ascii_end();
+        let table = [header, b"\n", ROW].concat();
+        assert_eq!(read_sockets(Inet, [&table[..]]).map(|sockets| sockets.len()), Ok(1));
+        assert_eq!(read_sockets(Inet, table.chunks(1)).map(|sockets| sockets.len()), Ok(1));
+        assert_eq!(read_sockets(Inet, [header]), Ok(vec![]), "only a header");
     }
-    assert_eq!(read_sockets(Inet, [HEADER]), Ok(vec![]), "only a header");
-    assert_eq!(read_sockets(Inet, [&HEADER[..5]]), Ok(vec![]), "a header without its end");
-    assert_eq!(read_sockets(Inet, []), Ok(vec![]), "an empty file");
+    let too_wide = [spaces(HEAD_LENGTH - 1), b"sl".into()].concat();
+    for line in
+        [&b""[..], b"s", b" s", b"Sl", b" local_address", b"\tsl", b"\xff\0", ROW, &too_wide]
+    {
+        let expected = Err((1, line[..line.len().min(HEAD_LENGTH)].to_vec()));
+        for table in [line, &[line, b"\n"].concat(), &[line, b"\n", ROW, b"\n"].concat()] {
+            let shown = table.escape_ascii();
+            assert_eq!(read_sockets(Inet, [table]), expected, "{shown}");
+            assert_eq!(read_sockets(Inet, table.chunks(1)), expected, "{shown}");
+            assert_eq!(oracle::sockets(table, Inet), expected, "{shown}");
+        }
+    }
 }
 
 #[test]
@@ -236,7 +251,7 @@ fn lines_may_be_of_any_length() {
     for byte in *b"x0A" {
         for length in (0..100).chain([4095, 4096, 4097, 60_000]) {
             let tail = vec![byte; length];
-            let table = [&tail, &b"\n"[..], row, &tail, b"\n", row, &tail].concat();
+            let table = [&b"sl"[..], &tail, b"\n", row, &tail, b"\n", row, &tail].concat();
             let seen = read_sockets(Inet, [&table[..]]).map(|sockets| sockets.len());
             assert_eq!(seen, Ok(2), "a tail of {length} times {}", byte.escape_ascii());
         }
@@ -246,7 +261,7 @@ fn lines_may_be_of_any_length() {
 #[test]
 fn a_malformed_line_is_an_error_before_its_end() {
     let mut buffer = ReadBuffer::<{ SMALLEST + 64 / WORD_SIZE }>::ZERO;
-    let mut reader = TableReader::socket_table(&mut buffer);
+    let mut reader = TableReader::new(&mut buffer);
     let mut reads = 0;
     let line = loop {
         reads += 1;
@@ -254,7 +269,7 @@ fn a_malformed_line_is_an_error_before_its_end() {
         let spare = reader.spare_mut();
         spare.fill(b'x');
         if reads == 1 {
-            spare[0] = b'\n';
+            spare[..3].copy_from_slice(b"sl\n");
         }
         let read_length = spare.len();
         if let Err(line) =
@@ -269,10 +284,10 @@ fn a_malformed_line_is_an_error_before_its_end() {
 #[test]
 fn a_read_may_end_at_any_byte() {
     let tables: [(Family, &[u8]); 4] = [
-        (Inet, b"header\n   0: 0100007F:1F90 0200007F:C001 011\n"),
-        (Inet, b"header\n   0: 0100007F:1F90 0200007F:C001 01 x\n 123: 00000000:1F90 00000000:0000 0A\n"),
-        (Inet, b"header\n   0: 0100007F:1F90 0200007F:C001 01 x\n 123: 00000000:1F90 00000000;0000 0A x\nx"),
-        (Inet6, b"header\n2147483647: 00000000000000000000000001000000:1F90 00000000000000000000000001000000:C001 01 00000000:00000000\n"),
+        (Inet, b"  sl\n   0: 0100007F:1F90 0200007F:C001 011\n"),
+        (Inet, b"  sl\n   0: 0100007F:1F90 0200007F:C001 01 x\n 123: 00000000:1F90 00000000:0000 0A\n"),
+        (Inet, b"  sl\n   0: 0100007F:1F90 0200007F:C001 01 x\n 123: 00000000:1F90 00000000;0000 0A x\nx"),
+        (Inet6, b"  sl\n2147483647: 00000000000000000000000001000000:1F90 00000000000000000000000001000000:C001 01 00000000:00000000\n"),
     ];
     for (family, table) in tables {
         let whole = oracle::sockets(table, family);

@@ -1,6 +1,7 @@
 //! The files of the socket tables: files that are missing, unreadable or
 //! malformed, and a file that arrives in small pieces.
 
+use std::ffi::CStr;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::fd::AsRawFd;
@@ -11,7 +12,8 @@ use std::thread;
 
 use crate::harness::socket_rows::{ESTABLISHED, LISTEN};
 use crate::harness::{
-    TABLES, counts, fails, message, mkfifo, nonzero, procfs, program, report, without_privilege,
+    TABLES, counts, fails, in_namespace, lacking, message, mkfifo, nonzero, procfs, program,
+    report, without_privilege,
 };
 use crate::samples::socket_table::HEADER;
 
@@ -35,9 +37,9 @@ fn missing_ipv4_tables_are_errors() {
         let message = message(procfs.path(), table, "No such file or directory");
         fails(program().arg(procfs.path()), 1, &message);
     }
-    let message = "network-connections: /nowhere/net/tcp: No such file or directory\n";
+    let message = "network-connections: /nowhere: No such file or directory\n";
     fails(program().arg("/nowhere"), 1, message);
-    let message = "network-connections: /dev/null/net/tcp: Not a directory\n";
+    let message = "network-connections: /dev/null: Not a directory\n";
     fails(program().arg("/dev/null"), 1, message);
 }
 
@@ -80,7 +82,7 @@ fn a_table_without_read_permission_is_an_error() {
 fn a_path_that_is_too_long_is_an_error() {
     let path = "/x".repeat(2500);
     let shown = &path[..1024];
-    let message = format!("network-connections: {shown}.../net/tcp: File name too long\n");
+    let message = format!("network-connections: {shown}...: File name too long\n");
     fails(program().arg(&path), 1, &message);
 }
 
@@ -96,6 +98,57 @@ fn a_line_that_is_not_a_row_is_an_error() {
     let procfs = procfs(&[("tcp", &[HEADER, ESTABLISHED, LISTEN, &garbage].concat())]);
     let error = format!("line 4 is not a row of this table: '{}'", "x".repeat(91));
     fails(program().arg(procfs.path()), 1, &message(procfs.path(), "tcp", &error));
+}
+
+#[test]
+fn a_file_without_the_header_is_an_error() {
+    let rows = [ESTABLISHED, LISTEN].concat();
+    let cases = [
+        // WSL 1 and illumos have empty files.
+        ("", String::new()),
+        ("\n", String::new()),
+        ("Permission denied by policy\n", "Permission denied by policy".into()),
+        (&rows, ESTABLISHED.trim_end().into()),
+    ];
+    for table in TABLES {
+        for (content, shown) in &cases {
+            let procfs = procfs(&[(table, content)]);
+            let reason = format!("line 1 is not the header of a socket table: '{shown}'");
+            let message = message(procfs.path(), table, &reason);
+            for option in ["-a", "-qtcp", "-fprometheus"] {
+                fails(program().arg(option).arg(procfs.path()), 1, &message);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_missing_net_directory_is_explained_for_procfs() {
+    let test = test_name!();
+    if !in_namespace(test, libc::CLONE_NEWNS) {
+        return;
+    }
+    let mount = |source: &CStr, directory: &CStr, flags, options: &CStr| {
+        let (source, directory) = (source.as_ptr(), directory.as_ptr());
+        let (kind, options) = (c"proc".as_ptr(), options.as_ptr().cast());
+        // SAFETY: all pointers point at C strings.
+        unsafe { libc::mount(source, directory, kind, flags, options) }
+    };
+    // With private mounts, other namespaces do not see the new procfs.
+    assert_eq!(mount(c"/", c"/", libc::MS_REC | libc::MS_PRIVATE, c""), 0);
+    let is_mounted = mount(c"proc", c"/proc", 0, c"subset=pid");
+    if is_mounted != 0 {
+        return lacking(
+            test,
+            &format!("no procfs with subset=pid: {}", io::Error::last_os_error()),
+        );
+    }
+    let reason =
+        "No such file or directory (is procfs mounted? with subset=pid, try PATH /proc/self)";
+    let failure = |table| message(Path::new("/proc"), table, reason);
+    fails(&mut program(), 1, &failure("tcp"));
+    fails(program().arg("--conntrack"), 1, &failure("nf_conntrack"));
+    report(program().arg("/proc/self"));
 }
 
 #[test]
