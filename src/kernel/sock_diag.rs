@@ -18,9 +18,16 @@ use crate::model::socket::{Socket, SocketTable, State};
 /// net/ipv4/inet_diag.c and net/ipv4/udp_diag.c.
 pub fn kernel_dump_is_reliable(release: &[u8]) -> bool {
     let (major, rest) = split_once(release, b'.');
-    let (minor, _) = split_once(rest.unwrap_or_default(), b'.');
-    let number = |digits| parse_decimal(digits).unwrap_or_default();
-    (number(major), number(minor)) >= (4, 4)
+    (leading_number(major), leading_number(rest.unwrap_or_default())) >= (4, 4)
+}
+
+/// Returns the number of the digits with which `text` begins, or 0 if `text`
+/// begins with no digit. A release may continue with any byte after a number,
+/// as in `4.19-rc1`.
+fn leading_number(text: &[u8]) -> u32 {
+    let is_other = |byte: &u8| !byte.is_ascii_digit();
+    let digits = text.split(is_other).next().unwrap_or_default();
+    parse_decimal(digits).map_or(0, i32::unsigned_abs)
 }
 
 // The libc crate lacks these constants of include/uapi/linux/inet_diag.h and

@@ -1,7 +1,5 @@
 //! The oracle for datagrams of sock_diag, and for releases of the kernel.
 
-use std::str;
-
 use libc::{AF_INET, AF_INET6, EAGAIN, EBADMSG, NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR};
 use network_connections::kernel::sock_diag::DumpKind;
 use network_connections::model::socket::SocketTable;
@@ -101,15 +99,16 @@ pub fn parse_datagram(datagram: &[u8], dump: DumpKind) -> Datagram {
 pub fn kernel_dump_is_reliable(release: &[u8]) -> bool {
     let mut parts = release.split(|&byte| byte == b'.');
     let mut number = || {
-        let part = parts.next()?;
-        let digits = part.iter().all(u8::is_ascii_digit) && !part.is_empty();
+        let part = parts.next().unwrap_or_default();
+        let digits: String =
+            part.iter().map(|&byte| char::from(byte)).take_while(char::is_ascii_digit).collect();
         // A number with more digits than fit in 128 bits is later than any
         // release.
-        digits.then(|| str::from_utf8(part).unwrap().parse().unwrap_or(u128::MAX))
+        if digits.is_empty() { 0 } else { digits.parse().unwrap_or(u128::MAX) }
     };
     match (number(), number()) {
-        (None, _) | (Some(0..=3), _) => false,
-        (Some(4), minor) => minor.is_some_and(|minor| minor >= 4),
-        (Some(_), _) => true,
+        (0..=3, _) => false,
+        (4, minor) => minor >= 4,
+        (5.., _) => true,
     }
 }

@@ -258,12 +258,14 @@ fn dumps_are_reliable_from_linux_4_4_on() {
         "5.4.0",
         "6.12",
         "9.9-rc1",
+        "4.5-rc1",
+        "4.19-x",
+        "4.4+",
+        "5-rc1",
         "10.0.1",
         "40.3",
         "99999999999999999999.1",
     ];
-    // The parser rejects 4.5-rc1, because the release of every kernel has a
-    // third number, such as 4.5.0-rc1.
     let unreliable = [
         "",
         ".",
@@ -275,7 +277,7 @@ fn dumps_are_reliable_from_linux_4_4_on() {
         "4.03",
         "4.x",
         "4.-5",
-        "4.5-rc1",
+        "4.3-x",
         "x",
         "x.5",
         "-5.4",
