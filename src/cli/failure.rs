@@ -2,7 +2,6 @@
 
 use super::audience::Audience;
 use super::request::Plan;
-use crate::bytes::name_list::named_enum;
 use crate::kernel::errno::Errno;
 use crate::kernel::proc_file::{PROCFS, ProcFile};
 use crate::kernel::socket_row::HEAD_LENGTH;
@@ -21,6 +20,8 @@ pub struct Failure {
 /// A file, or another service of the kernel, that a run uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resource {
+    /// The directory [`Plan::procfs`].
+    Procfs,
     /// A file in the directory [`Plan::procfs`].
     ProcFile(ProcFile),
     /// A file in `/proc` that the program reads instead of the same file in the
@@ -28,25 +29,18 @@ pub enum Resource {
     OwnProcFile(ProcFile),
     /// The socket dumps of sock_diag(7).
     SockDiag,
-    /// The timer of `--interval`.
-    IntervalTimer,
+    /// The timer of `--interval` or `--timeout`.
+    Timer,
+    /// The name of the host in the format of collectd.
+    Host,
+    /// The environment variable COLLECTD_INTERVAL.
+    CollectdInterval,
     /// Standard output.
     StandardOutput,
     /// The file of `--output`.
     OutputFile,
     /// The temporary file in the directory of the `--output` file.
-    TemporaryFile(Suffix),
-}
-
-named_enum! {
-    /// The end of a temporary file's path. The start is the `--output` path.
-    pub enum Suffix {
-        Tmp = ".tmp",
-        /// The suffix if the `--output` path ends in `.tmp`. A program that
-        /// finds the `--output` file by the pattern `*.tmp` must not find the
-        /// temporary file.
-        New = ".new",
-    }
+    TemporaryFile,
 }
 
 /// A fault.
@@ -54,8 +48,13 @@ named_enum! {
 pub enum Reason {
     /// A system call failed.
     Errno(Errno),
-    /// A line is not a row of its table.
+    /// A line is not a row of its table, or not the header.
     MalformedLine(MalformedLine),
+    /// The process of the procfs directory changed its network namespace, or
+    /// ended, before the program had read all tables.
+    NamespaceChanged,
+    /// `/proc` has no directory `net`.
+    NoNetworkFiles,
     /// The file to write exists, but is a directory, a device, a symbolic link
     /// or another file that is not regular.
     NotARegularFile,
@@ -63,8 +62,15 @@ pub enum Reason {
     OnlyForRoot,
     /// The kernel tracks connections, but has no table of them in procfs.
     NoConntrackTable,
+    /// The kernel is so old that it has only the predecessor of the table.
+    OldConntrack,
     /// The kernel does not track connections.
     NoConntrack,
+    /// The name of the host is empty or has a slash, so the name is no host in
+    /// an identifier of collectd.
+    NotAHost,
+    /// The text is not a number of seconds above 0.
+    NotSeconds,
 }
 
 /// The greatest length of a message, in bytes. The longest message consists of
@@ -99,19 +105,28 @@ impl Failure {
 impl Resource {
     fn compose(self, plan: &Plan, text: &mut TextBuffer) {
         let output = plan.output.unwrap_or_default();
-        let (path, suffix): (&[u8], &[u8]) = match self {
-            Resource::ProcFile(file) => (plan.procfs, file.name()),
-            Resource::OwnProcFile(file) => (PROCFS, file.name()),
-            Resource::SockDiag => {
-                (b"sock_diag (needs tcp_diag and udp_diag; --source proc works without)", b"")
-            }
-            Resource::IntervalTimer => (b"interval timer", b""),
-            Resource::StandardOutput => (b"standard output", b""),
-            Resource::OutputFile => (output, b""),
-            Resource::TemporaryFile(suffix) => (output, suffix.name()),
+        let mut push_file = |directory: &[u8], file: ProcFile| {
+            text.push_escaped(directory.strip_suffix(b"/").unwrap_or(directory));
+            text.push(b"/");
+            text.push(file.name());
         };
-        text.push_escaped(path);
-        text.push(suffix);
+        match self {
+            Resource::Procfs => text.push_escaped(plan.procfs),
+            Resource::ProcFile(file) => push_file(plan.procfs, file),
+            Resource::OwnProcFile(file) => push_file(PROCFS, file),
+            Resource::SockDiag => {
+                text.push(b"sock_diag (needs tcp_diag and udp_diag; --source proc works without)");
+            }
+            Resource::Timer => text.push(b"timer"),
+            Resource::Host => text.push(b"host name"),
+            Resource::CollectdInterval => text.push(b"COLLECTD_INTERVAL"),
+            Resource::StandardOutput => text.push(b"standard output"),
+            Resource::OutputFile => text.push_escaped(output),
+            Resource::TemporaryFile => {
+                text.push_escaped(output);
+                text.push(b" (temporary file in its directory)");
+            }
+        }
     }
 }
 
@@ -121,7 +136,11 @@ impl Reason {
             Reason::MalformedLine(line) => {
                 text.push(b"line ");
                 text.push_number(line.number);
-                text.push(b" is not a row of this table: '");
+                text.push(if line.is_header {
+                    b" is not the header of a socket table: '"
+                } else {
+                    b" is not a row of this table: '"
+                });
                 text.push_escaped(head);
                 return text.push(b"'");
             }
@@ -132,12 +151,19 @@ impl Reason {
                     return text.push_number(errno.0 as u32);
                 }
             },
+            Reason::NamespaceChanged => b"The process changed its network namespace or ended",
+            Reason::NoNetworkFiles => {
+                b"No such file or directory (is procfs mounted? with subset=pid, try PATH /proc/self)"
+            }
             Reason::NotARegularFile => b"Not a regular file",
             Reason::OnlyForRoot => b"Permission denied (only root may read it)",
             Reason::NoConntrackTable => b"The kernel lacks CONFIG_NF_CONNTRACK_PROCFS",
+            Reason::OldConntrack => b"No such file or directory (ip_conntrack is not supported)",
             Reason::NoConntrack => {
                 b"No such file or directory (is nf_conntrack loaded? OpenWrt: kmod-nf-conntrack)"
             }
+            Reason::NotAHost => b"Empty, or with a slash (set COLLECTD_HOSTNAME)",
+            Reason::NotSeconds => b"Not a number of seconds above 0",
         };
         text.push(words);
     }

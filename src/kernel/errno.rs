@@ -12,7 +12,7 @@ pub struct Errno(pub usize);
 
 impl Errno {
     /// A signal interrupted the system call. The program repeats every
-    /// interrupted call except `close` and `poll`.
+    /// interrupted call except `close`.
     pub const INTR: Errno = Errno(libc::EINTR as usize);
     /// No process reads the output any more.
     pub const PIPE: Errno = Errno(libc::EPIPE as usize);
@@ -55,11 +55,14 @@ errnos! {
     NOTDIR ENOTDIR "Not a directory"
     ISDIR EISDIR "Is a directory"
     INVAL EINVAL "Invalid argument"
+    NFILE ENFILE "Too many open files in system"
     MFILE EMFILE "Too many open files"
     // A file reached the size limit, and the process ignores SIGXFSZ. In a
     // process that does not ignore SIGXFSZ, the signal ends the program.
     FBIG EFBIG "File too large"
     NOSPC ENOSPC "No space left on device"
+    DQUOT EDQUOT "Disk quota exceeded"
+    STALE ESTALE "Stale file handle"
     ROFS EROFS "Read-only file system"
     NAMETOOLONG ENAMETOOLONG "File name too long"
     LOOP ELOOP "Too many levels of symbolic links"
@@ -69,7 +72,15 @@ errnos! {
     BADMSG EBADMSG "Bad message"
     // The kernel lacks the netlink protocol, or is older than 4.4.
     PROTONOSUPPORT EPROTONOSUPPORT "Protocol not supported"
+    // A sandbox forbids sockets of netlink.
+    AFNOSUPPORT EAFNOSUPPORT "Address family not supported by protocol"
     OPNOTSUPP EOPNOTSUPP "Operation not supported"
+    // No part of the kernel serves the netlink protocol.
+    CONNREFUSED ECONNREFUSED "Connection refused"
+    // A sandbox forbids a system call, or the kernel lacks the call.
+    NOSYS ENOSYS "Function not implemented"
+    // The time of `--timeout` is over.
+    TIME ETIME "Timer expired"
     // A netlink dump has too many sockets.
     NOBUFS ENOBUFS "No buffer space available"
 }

@@ -1,7 +1,7 @@
 //! Data that the kernel provides: tables in procfs, and datagrams of netlink.
 
-pub mod file_path;
 pub mod errno;
+pub mod directory;
 pub mod proc_file;
 pub mod table_reader;
 pub mod socket_row;

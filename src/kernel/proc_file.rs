@@ -9,29 +9,35 @@ pub const PROCFS: &[u8] = b"/proc";
 
 named_enum! {
     /// A file that the program reads. The name of a file is its path from the
-    /// procfs directory or from the directory of a process. `/net` exists in
-    /// both directories, `/sys` only in the procfs directory, and `/ns` only in
+    /// procfs directory or from the directory of a process. `net` exists in
+    /// both directories, `sys` only in the procfs directory, and `ns` only in
     /// the directory of a process.
     pub enum ProcFile {
         /// The TCP sockets over IPv4, printed by net/ipv4/tcp_ipv4.c.
-        Tcp = "/net/tcp",
+        Tcp = "net/tcp",
         /// The TCP sockets over IPv6, printed by net/ipv6/tcp_ipv6.c.
-        Tcp6 = "/net/tcp6",
+        Tcp6 = "net/tcp6",
         /// The UDP sockets over IPv4, printed by net/ipv4/udp.c.
-        Udp = "/net/udp",
+        Udp = "net/udp",
         /// The UDP sockets over IPv6, printed by net/ipv6/udp.c.
-        Udp6 = "/net/udp6",
+        Udp6 = "net/udp6",
         /// The tracked connections of both address families, printed by
         /// net/netfilter/nf_conntrack_standalone.c.
-        Conntrack = "/net/nf_conntrack",
+        Conntrack = "net/nf_conntrack",
         /// The number of connections that the kernel tracks in the network
         /// namespace of the reading process.
-        ConntrackCount = "/sys/net/netfilter/nf_conntrack_count",
+        ConntrackCount = "sys/net/netfilter/nf_conntrack_count",
         /// The maximum number of connections that the kernel tracks in the
         /// network namespace of the reading process.
-        ConntrackMax = "/sys/net/netfilter/nf_conntrack_max",
+        ConntrackMax = "sys/net/netfilter/nf_conntrack_max",
+        /// The table that nf_conntrack replaced. Only kernels before 4.11 have
+        /// this file, and nearly all of them have nf_conntrack as well. The
+        /// program does not read this table.
+        IpConntrack = "net/ip_conntrack",
+        /// The directory of the tables.
+        Net = "net",
         /// A link whose target names the network namespace of a process.
-        NetworkNamespace = "/ns/net",
+        NetworkNamespace = "ns/net",
     }
 }
 

@@ -100,9 +100,14 @@ pub struct Connection {
 pub struct TableFill {
     /// The number of connections in the table.
     pub entries: u32,
-    /// The number of connections that fit in the table, or 0 if the table has
-    /// no limit.
+    /// The number of connections that fit in the table, or
+    /// [`NO_LIMIT`](TableFill::NO_LIMIT).
     pub limit: u32,
+}
+
+impl TableFill {
+    /// The limit of a table that has no limit, as in the kernel.
+    pub const NO_LIMIT: u32 = 0;
 }
 
 named_enum! {

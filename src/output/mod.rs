@@ -4,3 +4,4 @@ pub mod format;
 pub mod formats;
 pub mod query;
 pub mod check;
+pub mod temporary_name;

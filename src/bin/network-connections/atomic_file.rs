@@ -1,70 +1,103 @@
 //! A file that the program replaces, and that no reader sees incomplete.
 
-use network_connections::cli::failure::{Failure, Reason, Resource, Suffix};
+use network_connections::cli::failure::{Failure, Reason, Resource};
+use network_connections::kernel::directory::EntryNames;
 use network_connections::kernel::errno::Errno;
-use network_connections::kernel::file_path::FilePath;
+use network_connections::output::temporary_name::{LONGEST_NAME, TemporaryName, suffix_for};
 use network_connections::text::buffer::TextBuffer;
 
+use crate::Buffer;
 use crate::system::{self, Fd};
 
-/// Replaces or creates the file at `path`. The new file holds `text`.
+/// Replaces or creates the file at `path`. The new file holds `text`, and
+/// everybody may read the file.
 ///
 /// The function writes a temporary file in the same directory, and renames the
 /// temporary file after the last byte. So a reader sees the old contents or the
-/// new contents. The function also removes a temporary file that a killed run
-/// left. Runs that write in the same directory wait for each other, at most a
-/// second.
+/// new contents. Every run has a temporary file of its own, so runs that
+/// replace the same file need no lock: the last rename decides. The function
+/// also removes the temporary files that killed runs left in the directory.
 ///
 /// # Errors
 /// Returns a failure if a system call fails, if `path` is a symbolic link or
 /// another file that is not regular, or if `text` is truncated. After a
 /// failure, the file at `path` still has the old contents. The function tries
 /// to remove its own temporary file.
-pub fn replace(path: &[u8], text: &TextBuffer) -> Result<(), Failure> {
-    let suffix = if path.ends_with(Suffix::Tmp.name()) { Suffix::New } else { Suffix::Tmp };
-    let file = FilePath { directory: path, name: b"" };
-    let temporary = FilePath { directory: path, name: suffix.name() };
+pub fn replace(path: &[u8], text: &TextBuffer, buffer: &mut Buffer) -> Result<(), Failure> {
     let failed = |reason| Failure { resource: Resource::OutputFile, reason };
+    let failed_call = |errno| failed(Reason::Errno(errno));
     let failed_temporary =
-        |errno| Failure { resource: Resource::TemporaryFile(suffix), reason: Reason::Errno(errno) };
+        |errno| Failure { resource: Resource::TemporaryFile, reason: Reason::Errno(errno) };
 
-    let contents = text.complete().ok_or(failed(Reason::Errno(Errno::MSGSIZE)))?;
-    match system::is_regular_file(&file) {
+    let contents = text.complete().ok_or(failed_call(Errno::MSGSIZE))?;
+    let (directory, file) = split_path(path);
+    let directory = Fd::open_directory(directory).map_err(failed_call)?;
+    match directory.has_regular_file(file) {
         Ok(true) | Err(Errno::NOENT) => {}
         Ok(false) => return Err(failed(Reason::NotARegularFile)),
-        Err(errno) => return Err(failed(Reason::Errno(errno))),
+        Err(errno) => return Err(failed_call(errno)),
     }
-    // The run continues without a lock if the program can't open the directory:
-    // a user may have the permission to write to the directory, but not the
-    // permission to read the directory.
-    let _lock = lock_directory(path);
-    let _ = system::unlink(&temporary);
-    let new = Fd::create_new(&temporary).map_err(failed_temporary)?;
-    let written = new.write_and_close(contents).and_then(|()| system::rename(&temporary, &file));
-    if written.is_err() {
-        let _ = system::unlink(&temporary);
+    remove_leftovers(&directory, buffer);
+
+    let mut name = [0; LONGEST_NAME];
+    let mut name = TextBuffer::new(&mut name);
+    let (process, random) = (system::process_id(), system::random_number());
+    TemporaryName { process, random, suffix: suffix_for(path) }.compose(&mut name);
+    // A run in another PID namespace may remove the temporary file as a
+    // leftover, because the PID of this run means nothing there. So the
+    // function tries again if the file is missing.
+    let mut retries = 0..3;
+    loop {
+        match write(&directory, name.fitted(), contents, file) {
+            Err(Errno::NOENT) if retries.next().is_some() => {}
+            written => return written.map_err(failed_temporary),
+        }
     }
-    written.map_err(failed_temporary)
 }
 
-/// Locks the directory of a file until the caller drops the result.
-///
-/// Other runs of this program hold the lock only for a moment. Another program
-/// may hold the lock for longer, for example the shell command `flock` that
-/// started this run. So the wait ends after a second, and the run continues
-/// without the lock. The run also continues without the lock on a file system
-/// that has no locks.
-fn lock_directory(path: &[u8]) -> Result<Fd, Errno> {
-    const ATTEMPTS: usize = 100;
-    const MILLISECONDS: i32 = 10;
+/// Splits a path into the path of the directory and the name of the file.
+fn split_path(path: &[u8]) -> (&[u8], &[u8]) {
     let slash = path.iter().rposition(|&byte| byte == b'/');
-    let directory = slash.and_then(|slash| path.get(..=slash)).unwrap_or(b"./");
-    let directory = Fd::open(&FilePath { directory, name: b"" })?;
-    for _ in 0..ATTEMPTS {
-        if directory.lock() != Err(Errno::AGAIN) {
-            break;
-        }
-        system::sleep(MILLISECONDS);
+    let split = slash.and_then(|slash| path.split_at_checked(slash + 1));
+    match split.unwrap_or((b".", path)) {
+        // A path that ends in a slash names a directory.
+        (directory, b"") => (directory, b"."),
+        split => split,
     }
-    Ok(directory)
+}
+
+/// Creates the temporary file, and renames the file after the last byte. After
+/// a failure, the function tries to remove the temporary file.
+fn write(directory: &Fd, temporary: &[u8], contents: &[u8], file: &[u8]) -> Result<(), Errno> {
+    // The mode of the new file depends on the umask of the process, and on the
+    // default ACL of the directory.
+    const EVERYBODY_MAY_READ: u32 = 0o644;
+    let new = directory.create_new(temporary)?;
+    let written = new
+        .set_mode(EVERYBODY_MAY_READ)
+        .and_then(|()| new.write_and_close(contents))
+        .and_then(|()| directory.rename(temporary, file));
+    if written.is_err() {
+        directory.remove(temporary);
+    }
+    written
+}
+
+/// Removes the temporary files of runs that have ended. A run leaves its file
+/// only if the run is killed, or if the system crashes.
+///
+/// The function reads as much of the directory as one system call returns, at
+/// least 400 entries, so the time has a limit in a large directory. The
+/// function does nothing if this user may not read the directory.
+fn remove_leftovers(directory: &Fd, buffer: &mut Buffer) {
+    let entries = buffer.bytes_mut();
+    let length = directory.read_entries(entries).unwrap_or(0);
+    let entries = entries.get(..length).unwrap_or_default();
+    for name in (EntryNames { entries }) {
+        let Some(TemporaryName { process, .. }) = TemporaryName::parse(name) else { continue };
+        // This run has not created its own file yet.
+        if process == system::process_id() || !system::is_running(process) {
+            directory.remove(name);
+        }
+    }
 }

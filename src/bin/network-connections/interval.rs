@@ -4,7 +4,7 @@ use core::ffi::c_int;
 
 use network_connections::kernel::errno::Errno;
 
-use crate::system::{self, Fd};
+use crate::system::{self, Fd, MOST_SIGNALS};
 
 /// A timer that ticks at a fixed interval.
 pub struct IntervalTimer {
@@ -28,21 +28,24 @@ impl IntervalTimer {
     /// this process blocks both signals, [`wait`](IntervalTimer::wait) returns
     /// the signal, and the program ends between two reports.
     pub fn start(seconds: i32) -> Result<IntervalTimer, Errno> {
-        let all = [libc::SIGALRM, libc::SIGTERM, libc::SIGINT];
-        let blocked = if system::is_first_process() { &all[..] } else { &[libc::SIGALRM] };
+        let all: [c_int; MOST_SIGNALS] = [libc::SIGALRM, libc::SIGTERM, libc::SIGINT];
+        // PID 1 is the first process of a PID namespace.
+        let is_first_process = system::process_id() == 1;
+        let blocked = if is_first_process { &all[..] } else { &[libc::SIGALRM] };
         system::reset_signal(libc::SIGTERM);
         system::reset_signal(libc::SIGINT);
         let signals = system::block_signals(blocked)?;
-        system::start_timer(seconds)?;
+        system::start_timer(seconds, seconds)?;
         Ok(IntervalTimer { signals })
     }
 
     /// Waits for the next tick or signal. If ticks came before the call, the
     /// function returns at once, and several ticks count as one.
     pub fn wait(&self) -> Result<Event, Errno> {
-        match system::receive_signal(&self.signals)? {
-            libc::SIGALRM => Ok(Event::Tick),
-            signal => Ok(Event::Signal(signal)),
-        }
+        let received = system::receive_signals(&self.signals)?;
+        // A tick may be pending at every call, if a report takes longer than
+        // the interval. So a signal that ends the run comes first.
+        let signal = received.into_iter().find(|&signal| signal != libc::SIGALRM && signal != 0);
+        Ok(signal.map_or(Event::Tick, Event::Signal))
     }
 }

@@ -28,10 +28,12 @@ use network_connections::model::counts::Counts;
 use network_connections::model::key::Key;
 use network_connections::model::schema::Subject;
 use network_connections::output::format::{LONGEST_REPORT, Origin};
+use network_connections::output::formats::collectd::{is_host, is_positive_decimal};
 use network_connections::output::{check, query};
 use network_connections::text::buffer::TextBuffer;
 
 use interval::{Event, IntervalTimer};
+use procfs::Procfs;
 use system::{CStrArray, Utsname};
 
 /// Memory of 16 KiB, into which the program reads tables and datagrams.
@@ -86,10 +88,9 @@ fn main(arguments: CStrArray, environment: CStrArray, memory: &mut Memory) -> u8
     match result {
         Ok(exit_status) => exit_status,
         // Nobody reads the output any more, so nobody would read a message.
-        Err(Failure {
-            resource: Resource::StandardOutput | Resource::TemporaryFile(_),
-            reason: Reason::Errno(Errno::PIPE),
-        }) => audience.exit_status(1),
+        Err(Failure { resource: Resource::StandardOutput, reason: Reason::Errno(Errno::PIPE) }) => {
+            audience.exit_status(1)
+        }
         Err(failure) => {
             let head = match failure.reason {
                 Reason::MalformedLine(line) => buffer.head(line),
@@ -123,8 +124,8 @@ fn count_and_report(
     text: &mut TextBuffer,
 ) -> Result<u8, Failure> {
     let mut system_name = Utsname::new();
-    let origin = origin(plan, &environment, &mut system_name);
-    let timer_failed = |errno| failed(Resource::IntervalTimer, errno);
+    let origin = origin(plan, &environment, &mut system_name)?;
+    let timer_failed = |errno| failed(Resource::Timer, errno);
     let timer = plan.seconds().map(IntervalTimer::start).transpose().map_err(timer_failed)?;
     loop {
         let exit_status = report_once(plan, &origin, buffer, counts, text)?;
@@ -151,7 +152,7 @@ fn report_once(
     let exit_status = compose(plan, counts, origin, text);
     match plan.output {
         None => print(text)?,
-        Some(path) => atomic_file::replace(path, text)?,
+        Some(path) => atomic_file::replace(path, text, buffer)?,
     }
     Ok(exit_status)
 }
@@ -160,13 +161,14 @@ fn report_once(
 fn count(plan: &Plan, buffer: &mut Buffer, counts: &mut Counts) -> Result<(), Failure> {
     counts.reset(plan.subject);
     if plan.subject == Subject::Connections {
-        procfs::count_connections(plan.procfs, &plan.filter, buffer, counts)?;
+        let procfs = Procfs::open(plan.procfs)?;
+        procfs::count_connections(&procfs, &plan.filter, buffer, counts)?;
         let is_fill_needed = plan.queries.iter().any(|query| matches!(query.key, Key::Table(_)));
-        counts.table_fill = match procfs::read_table_fill(plan.procfs, buffer) {
+        counts.table_fill = match procfs::read_table_fill(&procfs, buffer) {
             Err(failure) if is_fill_needed => return Err(failure),
             fill => fill.ok(),
         };
-        return Ok(());
+        return procfs.check_namespace();
     }
     if plan.source != Source::Proc {
         match netlink::count_sockets(&plan.filter, buffer, counts) {
@@ -179,7 +181,9 @@ fn count(plan: &Plan, buffer: &mut Buffer, counts: &mut Counts) -> Result<(), Fa
             Err(_) => counts.reset(plan.subject),
         }
     }
-    procfs::count_sockets(plan.procfs, &plan.filter, buffer, counts)
+    let procfs = Procfs::open(plan.procfs)?;
+    procfs::count_sockets(&procfs, &plan.filter, buffer, counts)?;
+    procfs.check_namespace()
 }
 
 /// Composes the counts in the presentation of the plan, and returns the exit
@@ -195,14 +199,29 @@ fn compose(plan: &Plan, counts: &Counts, origin: &Origin, text: &mut TextBuffer)
 
 /// Returns the host's name and the seconds from one report to the next, or
 /// empty values if the format uses neither.
-fn origin<'a>(plan: &'a Plan, environment: &CStrArray, system_name: &'a mut Utsname) -> Origin<'a> {
+///
+/// # Errors
+/// Returns a failure if collectd would reject the commands with these values.
+fn origin<'a>(
+    plan: &'a Plan,
+    environment: &CStrArray,
+    system_name: &'a mut Utsname,
+) -> Result<Origin<'a>, Failure> {
     match plan.presentation {
         Presentation::Report(format) if format.names_origin => {}
-        _ => return Origin::default(),
+        _ => return Ok(Origin::default()),
     }
     let host = environment.variable(b"COLLECTD_HOSTNAME");
+    let host = host.unwrap_or_else(|| system_name.host());
+    if !is_host(host) {
+        return Err(Failure { resource: Resource::Host, reason: Reason::NotAHost });
+    }
     let interval = plan.interval.or_else(|| environment.variable(b"COLLECTD_INTERVAL"));
-    Origin { host: host.unwrap_or_else(|| system_name.host()), interval: interval.unwrap_or(b"10") }
+    let interval = interval.unwrap_or(b"10");
+    if !is_positive_decimal(interval) {
+        return Err(Failure { resource: Resource::CollectdInterval, reason: Reason::NotSeconds });
+    }
+    Ok(Origin { host, interval })
 }
 
 /// Prints a text on standard output.

@@ -24,7 +24,7 @@ pub fn count_sockets(
     if !kernel_dump_is_reliable(system_name.release()) {
         return Err(Errno::PROTONOSUPPORT);
     }
-    let socket = Fd::netlink(libc::NETLINK_SOCK_DIAG)?;
+    let socket = Fd::connect_to_kernel(libc::NETLINK_SOCK_DIAG)?;
     for &dump in DumpKind::ALL {
         socket.send(dump.request().bytes())?;
         let mut is_last = false;

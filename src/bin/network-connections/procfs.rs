@@ -1,10 +1,14 @@
 //! Counts the sockets and the tracked connections in the tables of procfs.
+//!
+//! A count opens the procfs directory once, and finds every file from the open
+//! directory. So all files belong to the same process, even if the process ends
+//! and another process gets its PID.
 
+use heapless::Vec;
 use network_connections::bytes::decimal::parse_decimal;
 use network_connections::bytes::split::split_once;
 use network_connections::cli::failure::{Failure, Reason, Resource};
 use network_connections::kernel::errno::Errno;
-use network_connections::kernel::file_path::FilePath;
 use network_connections::kernel::proc_file::{PROCFS, ProcFile, SOCKET_TABLES, is_optional};
 use network_connections::kernel::table_reader::TableReader;
 use network_connections::model::connection::TableFill;
@@ -12,7 +16,62 @@ use network_connections::model::counts::Counts;
 use network_connections::model::filter::Filter;
 
 use crate::Buffer;
-use crate::system::{self, Fd};
+use crate::system::Fd;
+
+/// The procfs directory of a system or of a process, open for one count.
+pub struct Procfs {
+    directory: Fd,
+    /// Whether the path is [`PROCFS`]. Its tables show the network namespace of
+    /// the program itself.
+    is_own: bool,
+    /// The network namespace when the count began.
+    namespace: Option<Namespace>,
+}
+
+/// The target of the link `ns/net` of a process, such as "net:[4026531840]".
+/// Nothing if the directory has no such link, or if the program may not read
+/// the link.
+type Namespace = Vec<u8, 64>;
+
+impl Procfs {
+    /// Opens the directory at `path`.
+    ///
+    /// # Errors
+    /// Returns a failure if the program can't open the directory.
+    pub fn open(path: &[u8]) -> Result<Procfs, Failure> {
+        let directory = Fd::open_directory(path).map_err(|errno| {
+            let reason = Reason::Errno(errno);
+            Failure { resource: Resource::Procfs, reason }
+        })?;
+        let is_own = path == PROCFS;
+        let namespace = if is_own { None } else { namespace(&directory) };
+        Ok(Procfs { directory, is_own, namespace })
+    }
+
+    /// Checks that all tables were tables of the same network namespace.
+    ///
+    /// # Errors
+    /// Returns a failure if the process of the directory is now in another
+    /// network namespace, or has ended.
+    pub fn check_namespace(&self) -> Result<(), Failure> {
+        if self.namespace.is_none() || self.namespace == namespace(&self.directory) {
+            return Ok(());
+        }
+        Err(Failure { resource: Resource::Procfs, reason: Reason::NamespaceChanged })
+    }
+
+    fn open_file(&self, file: ProcFile) -> Result<Fd, Errno> {
+        self.directory.open(file.name())
+    }
+}
+
+fn namespace(directory: &Fd) -> Option<Namespace> {
+    let mut target = Namespace::new();
+    target.resize_default(target.capacity()).ok()?;
+    let length = directory.read_link(ProcFile::NetworkNamespace.name(), &mut target).ok()?;
+    target.truncate(length);
+    Some(target)
+}
 
 /// Counts the sockets in the tables of a procfs directory.
 ///
@@ -21,7 +80,7 @@ use crate::system::{self, Fd};
 /// malformed. A missing table that is [optional](is_optional) is no failure and
 /// counts as a table without sockets.
 pub fn count_sockets(
-    procfs: &[u8],
+    procfs: &Procfs,
     filter: &Filter,
     buffer: &mut Buffer,
     counts: &mut Counts,
@@ -29,11 +88,11 @@ pub fn count_sockets(
     for &(table, file) in SOCKET_TABLES {
         let failed = |reason| Failure { resource: Resource::ProcFile(file), reason };
         let failed_call = |errno| failed(Reason::Errno(errno));
-        let fd = match open(procfs, file) {
+        let fd = match procfs.open_file(file) {
             Err(Errno::NOENT) if is_optional(table) => continue,
-            opened => opened.map_err(failed_call)?,
+            opened => opened.map_err(|errno| failed(explain(procfs, errno)))?,
         };
-        let mut reader = TableReader::socket_table(buffer);
+        let mut reader = TableReader::new(buffer);
         loop {
             let read = fd.read(reader.spare_mut()).map_err(failed_call)?;
             let consumed = reader.consume_sockets(read, table.family(), |socket| {
@@ -56,16 +115,17 @@ pub fn count_sockets(
 /// Returns a failure if the program can't read the table, or if the table is
 /// malformed.
 pub fn count_connections(
-    procfs: &[u8],
+    procfs: &Procfs,
     filter: &Filter,
     buffer: &mut Buffer,
     counts: &mut Counts,
 ) -> Result<(), Failure> {
     let failed = |reason| Failure { resource: Resource::ProcFile(ProcFile::Conntrack), reason };
     let failed_call = |errno| failed(Reason::Errno(errno));
-    let fd = open(procfs, ProcFile::Conntrack)
-        .map_err(|errno| failed(explain_missing_conntrack(procfs, errno)))?;
-    let mut reader = TableReader::conntrack_table(buffer);
+    let fd = procfs
+        .open_file(ProcFile::Conntrack)
+        .map_err(|errno| failed(explain_conntrack(procfs, errno)))?;
+    let mut reader = TableReader::new(buffer);
     loop {
         let read = fd.read(reader.spare_mut()).map_err(failed_call)?;
         let consumed = reader.consume_connections(read, |row| {
@@ -80,20 +140,26 @@ pub fn count_connections(
     }
 }
 
-fn open(directory: &[u8], file: ProcFile) -> Result<Fd, Errno> {
-    Fd::open(&FilePath { directory, name: file.name() })
+/// Returns the reason why the program can't open a table. The reason says what
+/// an administrator can do.
+fn explain(procfs: &Procfs, errno: Errno) -> Reason {
+    let is_missing = |file| procfs.open_file(file).err() == Some(Errno::NOENT);
+    if errno == Errno::NOENT && procfs.is_own && is_missing(ProcFile::Net) {
+        return Reason::NoNetworkFiles;
+    }
+    Reason::Errno(errno)
 }
 
 /// Returns the reason why the program can't open the table of tracked
 /// connections. The reason says what an administrator can do.
-fn explain_missing_conntrack(procfs: &[u8], errno: Errno) -> Reason {
-    match errno {
-        Errno::ACCES => Reason::OnlyForRoot,
-        Errno::NOENT if procfs == PROCFS => match open(PROCFS, ProcFile::ConntrackCount) {
-            Ok(_) => Reason::NoConntrackTable,
-            Err(_) => Reason::NoConntrack,
-        },
-        errno => Reason::Errno(errno),
+fn explain_conntrack(procfs: &Procfs, errno: Errno) -> Reason {
+    let exists = |file| procfs.open_file(file).is_ok();
+    match explain(procfs, errno) {
+        Reason::Errno(Errno::ACCES) => Reason::OnlyForRoot,
+        Reason::Errno(Errno::NOENT) if exists(ProcFile::IpConntrack) => Reason::OldConntrack,
+        Reason::Errno(Errno::NOENT) if exists(ProcFile::ConntrackCount) => Reason::NoConntrackTable,
+        Reason::Errno(Errno::NOENT) if procfs.is_own => Reason::NoConntrack,
+        reason => reason,
     }
 }
 
@@ -107,35 +173,35 @@ fn explain_missing_conntrack(procfs: &[u8], errno: Errno) -> Reason {
 /// # Errors
 /// Returns a failure if the program can't read a file, or if a file has no
 /// number.
-pub fn read_table_fill(procfs: &[u8], buffer: &mut Buffer) -> Result<TableFill, Failure> {
-    let mut directory = procfs;
+pub fn read_table_fill(procfs: &Procfs, buffer: &mut Buffer) -> Result<TableFill, Failure> {
+    let mut directory = &procfs.directory;
     let mut entries = read_number(directory, ProcFile::ConntrackCount, buffer);
-    let is_own = entries.is_err() && is_own_namespace(procfs, buffer);
-    if is_own {
-        directory = PROCFS;
+    let own = if entries.is_err() { open_own(procfs) } else { None };
+    if let Some(own) = &own {
+        directory = own;
         entries = read_number(directory, ProcFile::ConntrackCount, buffer);
     }
+    let limit = |buffer| read_number(directory, ProcFile::ConntrackMax, buffer);
     let failed = |file, errno| {
+        let is_own = own.is_some();
         let resource = if is_own { Resource::OwnProcFile(file) } else { Resource::ProcFile(file) };
         Failure { resource, reason: Reason::Errno(errno) }
     };
-    let limit = |buffer| read_number(directory, ProcFile::ConntrackMax, buffer);
     Ok(TableFill {
         entries: entries.map_err(|errno| failed(ProcFile::ConntrackCount, errno))?,
         limit: limit(buffer).map_err(|errno| failed(ProcFile::ConntrackMax, errno))?,
     })
 }
 
-/// Returns whether `directory` is the procfs directory of a process in the
-/// program's own network namespace.
-fn is_own_namespace(directory: &[u8], buffer: &mut Buffer) -> bool {
-    // The target of the link `ns/net` is a text such as "net:[4026531840]", of
-    // at most 64 bytes.
-    const LONGEST_LINK: usize = 64;
-    let own = FilePath { directory: b"/proc/self", name: ProcFile::NetworkNamespace.name() };
-    let (a, b) = buffer.bytes_mut().split_at_mut_checked(LONGEST_LINK).unwrap_or_default();
-    let namespace = system::read_link(&FilePath { directory, ..own }, a);
-    namespace.is_ok() && namespace == system::read_link(&own, b)
+/// Opens the directory [`PROCFS`] if `procfs` is the directory of a process in
+/// the program's own network namespace.
+fn open_own(procfs: &Procfs) -> Option<Fd> {
+    let namespace_of_process = procfs.namespace.as_ref()?;
+    let own = namespace(&Fd::open_directory(b"/proc/self").ok()?)?;
+    if *namespace_of_process != own {
+        return None;
+    }
+    Fd::open_directory(PROCFS).ok()
 }
 
 /// Reads the number on the first line of a file.
@@ -143,9 +209,13 @@ fn is_own_namespace(directory: &[u8], buffer: &mut Buffer) -> bool {
 /// # Errors
 /// Returns the error of a system call, or [`Errno::INVAL`] if the line is not a
 /// number.
-fn read_number(directory: &[u8], file: ProcFile, buffer: &mut Buffer) -> Result<u32, Errno> {
+fn read_number(directory: &Fd, file: ProcFile, buffer: &mut Buffer) -> Result<u32, Errno> {
     let bytes = buffer.bytes_mut();
-    let read = open(directory, file)?.read(bytes)?;
-    let (digits, _) = split_once(bytes.get(..read).unwrap_or_default(), b'\n');
-    parse_decimal(digits).map(i32::unsigned_abs).ok_or(Errno::INVAL)
+    let read = directory.open(file.name())?.read(bytes)?;
+    match split_once(bytes.get(..read).unwrap_or_default(), b'\n') {
+        // Some kernels print the greatest limit, which is no limit, with a
+        // sign.
+        (b"-1", _) if file == ProcFile::ConntrackMax => Ok(TableFill::NO_LIMIT),
+        (digits, _) => parse_decimal(digits).map(i32::unsigned_abs).ok_or(Errno::INVAL),
+    }
 }

@@ -2,17 +2,17 @@
 //! all `unsafe` code.
 //!
 //! Every function repeats a system call that a signal interrupted. The only
-//! exceptions are the calls `close` and `poll`.
+//! exception is the call `close`.
 
-use core::ffi::{CStr, c_char, c_int, c_uint};
-use core::mem::{ManuallyDrop, MaybeUninit};
+use core::ffi::{CStr, c_char, c_int, c_uint, c_void};
+use core::mem::{self, ManuallyDrop, MaybeUninit};
 use core::panic::PanicInfo;
 use core::ptr;
+use core::sync::atomic::{AtomicBool, Ordering};
 
 use heapless::Vec;
 use network_connections::bytes::split::split_once;
 use network_connections::kernel::errno::Errno;
-use network_connections::kernel::file_path::FilePath;
 
 use crate::Memory;
 
@@ -105,31 +105,33 @@ impl CStrArray {
     }
 }
 
-/// Memory for a path that ends with a null byte, as the C library requires.
-struct PathBuffer(Vec<u8, { libc::PATH_MAX as usize }>);
+/// A path that ends with a null byte, as the C library requires.
+struct CPath(Vec<u8, { libc::PATH_MAX as usize }>);
 
-impl PathBuffer {
-    const fn new() -> PathBuffer {
-        PathBuffer(Vec::new())
+impl CPath {
+    fn new(path: &[u8]) -> Result<CPath, Errno> {
+        let mut bytes = Vec::new();
+        bytes.extend_from_slice(path).map_err(|_| Errno::NAMETOOLONG)?;
+        bytes.push(0).map_err(|_| Errno::NAMETOOLONG)?;
+        Ok(CPath(bytes))
     }
 
-    /// Joins the parts of a path, and returns a C string in this buffer. The
-    /// buffer must be empty.
-    fn join(&mut self, path: &FilePath) -> Result<*const c_char, Errno> {
-        self.append(path.directory)?;
-        self.append(path.name)?;
-        self.append(b"\0")?;
-        Ok(self.0.as_ptr().cast())
-    }
-
-    fn append(&mut self, bytes: &[u8]) -> Result<(), Errno> {
-        self.0.extend_from_slice(bytes).map_err(|_| Errno::NAMETOOLONG)
+    fn as_ptr(&self) -> *const c_char {
+        self.0.as_ptr().cast()
     }
 }
 
 /// Repeats a system call while a signal interrupts it, and returns the result.
+///
+/// # Errors
+/// Returns [`Errno::TIME`] once, instead of the call, after the time of
+/// [`limit_time`] is over.
 fn retry(mut call: impl FnMut() -> isize) -> Result<usize, Errno> {
     loop {
+        if IS_TIME_OVER.load(Ordering::Relaxed) {
+            IS_TIME_OVER.store(false, Ordering::Relaxed);
+            return Err(Errno::TIME);
+        }
         match usize::try_from(call()) {
             Ok(result) => return Ok(result),
             Err(_) => match last_error() {
@@ -160,41 +162,74 @@ impl Fd {
         Fd(fd as c_int)
     }
 
-    /// Opens a file for reading.
-    pub fn open(path: &FilePath) -> Result<Fd, Errno> {
-        Fd::open_with(path, libc::O_RDONLY)
+    /// Opens a directory. The names in the calls on the directory are relative
+    /// to it. The kernel needs no permission to read the directory.
+    pub fn open_directory(path: &[u8]) -> Result<Fd, Errno> {
+        open_at(libc::AT_FDCWD, path, libc::O_PATH | libc::O_DIRECTORY)
     }
 
-    /// Creates a file, and opens the file for writing. Everybody may read the
-    /// file, regardless of the umask that the process inherited. Fails if the
-    /// file exists.
-    pub fn create_new(path: &FilePath) -> Result<Fd, Errno> {
-        // SAFETY: umask has no preconditions.
-        unsafe { libc::umask(0) };
-        Fd::open_with(path, libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL)
+    /// Opens a file of this directory for reading.
+    pub fn open(&self, name: &[u8]) -> Result<Fd, Errno> {
+        open_at(self.0, name, libc::O_RDONLY)
     }
 
-    fn open_with(path: &FilePath, flags: c_int) -> Result<Fd, Errno> {
-        const MODE: c_uint = 0o644;
-        let mut path_buffer = PathBuffer::new();
-        let c_path = path_buffer.join(path)?;
-        // On 32 bits, the kernel refuses to open a file above 2 GB without this
-        // flag.
-        let flags = flags | libc::O_LARGEFILE;
-        // SAFETY: the path is a C string, and the variadic argument has the
-        // type that openat reads.
-        retry(|| unsafe { libc::openat(libc::AT_FDCWD, c_path, flags, MODE) } as isize)
-            .map(Fd::owning)
+    /// Creates a file in this directory, and opens the file for writing. Fails
+    /// if the file exists.
+    pub fn create_new(&self, name: &[u8]) -> Result<Fd, Errno> {
+        open_at(self.0, name, libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL)
     }
 
-    /// Locks the file until the descriptor is closed. Does not wait for the
-    /// lock.
-    ///
-    /// # Errors
-    /// Returns [`Errno::AGAIN`] if another process holds the lock.
-    pub fn lock(&self) -> Result<(), Errno> {
-        // SAFETY: flock has no preconditions.
-        retry(|| unsafe { libc::flock(self.0, libc::LOCK_EX | libc::LOCK_NB) } as isize).map(drop)
+    /// Sets the permissions of the file.
+    pub fn set_mode(&self, mode: u32) -> Result<(), Errno> {
+        // SAFETY: fchmod has no preconditions.
+        retry(|| unsafe { libc::fchmod(self.0, mode) } as isize).map(drop)
+    }
+
+    /// Returns whether the file in this directory is regular. A symbolic link
+    /// is not a regular file, even if the target of the link is.
+    pub fn has_regular_file(&self, name: &[u8]) -> Result<bool, Errno> {
+        let name = CPath::new(name)?;
+        let mut stat = MaybeUninit::<libc::stat64>::uninit();
+        let (address, flags) = (stat.as_mut_ptr(), libc::AT_SYMLINK_NOFOLLOW);
+        // SAFETY: the name is a C string, and `stat` is writable memory.
+        retry(|| unsafe { libc::fstatat64(self.0, name.as_ptr(), address, flags) } as isize)?;
+        // SAFETY: fstatat succeeded, so it has initialised all fields.
+        let stat = unsafe { stat.assume_init_ref() };
+        Ok(stat.st_mode & libc::S_IFMT == libc::S_IFREG)
+    }
+
+    /// Reads the target of a symbolic link in this directory, truncated to the
+    /// length of `buffer`, and returns the length of the target.
+    pub fn read_link(&self, name: &[u8], buffer: &mut [u8]) -> Result<usize, Errno> {
+        let name = CPath::new(name)?;
+        let (address, length) = (buffer.as_mut_ptr().cast(), buffer.len());
+        // SAFETY: the name is a C string, and `buffer` is writable memory of
+        // this length.
+        retry(|| unsafe { libc::readlinkat(self.0, name.as_ptr(), address, length) })
+    }
+
+    /// Reads the first entries of this directory, in the format of
+    /// getdents64(2), and returns their length in bytes.
+    pub fn read_entries(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
+        let readable = open_at(self.0, b".", libc::O_RDONLY | libc::O_DIRECTORY)?;
+        let (address, length) = (buffer.as_mut_ptr().cast(), buffer.len());
+        // SAFETY: `buffer` is writable memory of this length.
+        retry(|| unsafe { getdents64(readable.0, address, length) as isize })
+    }
+
+    /// Renames a file in this directory, and replaces any file at `to`.
+    pub fn rename(&self, from: &[u8], to: &[u8]) -> Result<(), Errno> {
+        let (from, to) = (CPath::new(from)?, CPath::new(to)?);
+        // SAFETY: both names are C strings.
+        retry(|| unsafe { libc::renameat(self.0, from.as_ptr(), self.0, to.as_ptr()) } as isize)
+            .map(drop)
+    }
+
+    /// Removes a file in this directory if possible.
+    pub fn remove(&self, name: &[u8]) {
+        let Ok(name) = CPath::new(name) else { return };
+        // SAFETY: the name is a C string.
+        let _ = retry(|| unsafe { libc::unlinkat(self.0, name.as_ptr(), 0) } as isize);
     }
 
     /// Reads into `buffer`, and returns the number of bytes, 0 at the end of
@@ -223,11 +258,20 @@ impl Fd {
         }
     }
 
-    /// Opens a netlink socket of this protocol.
-    pub fn netlink(protocol: c_int) -> Result<Fd, Errno> {
+    /// Opens a netlink socket of this protocol, and connects the socket to the
+    /// kernel. Then the kernel delivers no datagrams of other senders: see
+    /// `netlink_getsockbyportid` in net/netlink/af_netlink.c.
+    pub fn connect_to_kernel(protocol: c_int) -> Result<Fd, Errno> {
         // SAFETY: socket has no preconditions.
-        retry(|| unsafe { libc::socket(libc::AF_NETLINK, libc::SOCK_RAW, protocol) } as isize)
-            .map(Fd::owning)
+        let socket =
+            retry(|| unsafe { libc::socket(libc::AF_NETLINK, libc::SOCK_RAW, protocol) } as isize)
+                .map(Fd::owning)?;
+        let kernel = netlink_address(KERNEL_PORT);
+        // SAFETY: `kernel` is an address of this length.
+        retry(|| unsafe {
+            libc::connect(socket.0, (&raw const kernel).cast(), NETLINK_ADDRESS_LENGTH)
+        } as isize)?;
+        Ok(socket)
     }
 
     /// Sends a datagram to the kernel.
@@ -236,14 +280,68 @@ impl Fd {
         retry(|| unsafe { libc::write(self.0, datagram.as_ptr().cast(), datagram.len()) }).map(drop)
     }
 
-    /// Receives a datagram into `buffer`, and returns the length of the whole
-    /// datagram. If the length is above the length of `buffer`, the datagram is
-    /// truncated.
+    /// Receives a datagram of the kernel into `buffer`, and returns the length
+    /// of the whole datagram. If the length is above the length of `buffer`,
+    /// the datagram is truncated.
+    ///
+    /// The function drops the datagrams of other senders. The kernel may
+    /// deliver such a datagram if it arrives while the socket is connecting.
     pub fn receive(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
-        let (address, length) = (buffer.as_mut_ptr().cast(), buffer.len());
-        // SAFETY: `buffer` is writable memory of this length.
-        retry(|| unsafe { libc::recv(self.0, address, length, libc::MSG_TRUNC) })
+        loop {
+            let (address, length) = (buffer.as_mut_ptr().cast(), buffer.len());
+            let mut sender = netlink_address(!KERNEL_PORT);
+            let mut sender_length = NETLINK_ADDRESS_LENGTH;
+            // SAFETY: `buffer` and `sender` are writable memory of these
+            // lengths.
+            let received = retry(|| unsafe {
+                let sender = (&raw mut sender).cast();
+                let flags = libc::MSG_TRUNC;
+                libc::recvfrom(self.0, address, length, flags, sender, &mut sender_length)
+            })?;
+            if sender.nl_pid == KERNEL_PORT {
+                return Ok(received);
+            }
+        }
     }
+}
+
+/// The netlink port of the kernel: netlink(7).
+const KERNEL_PORT: u32 = 0;
+
+const NETLINK_ADDRESS_LENGTH: libc::socklen_t = size_of::<libc::sockaddr_nl>() as _;
+
+fn netlink_address(port: u32) -> libc::sockaddr_nl {
+    // SAFETY: all fields are numbers, so all zeros are a valid value.
+    let mut address: libc::sockaddr_nl = unsafe { mem::zeroed() };
+    address.nl_family = libc::AF_NETLINK as _;
+    address.nl_pid = port;
+    address
+}
+
+unsafe extern "C" {
+    // The libc crate lacks this function. The name in musl has no number.
+    #[cfg_attr(not(target_env = "gnu"), link_name = "getdents")]
+    fn getdents64(fd: c_int, entries: *mut c_void, length: usize) -> GetdentsResult;
+}
+
+/// The result type of `getdents64`.
+#[cfg(target_env = "gnu")]
+type GetdentsResult = isize;
+/// The result type of `getdents`.
+#[cfg(not(target_env = "gnu"))]
+type GetdentsResult = c_int;
+
+/// Opens a file or a directory. A new file has the mode 0600.
+fn open_at(directory: c_int, path: &[u8], flags: c_int) -> Result<Fd, Errno> {
+    const MODE: c_uint = 0o600;
+    let path = CPath::new(path)?;
+    // On 32 bits, the kernel refuses to open a file above 2 GB without this
+    // flag.
+    let flags = flags | libc::O_LARGEFILE;
+    // SAFETY: the path is a C string, and the variadic argument has the type
+    // that openat reads.
+    retry(|| unsafe { libc::openat(directory, path.as_ptr(), flags, MODE) } as isize)
+        .map(Fd::owning)
 }
 
 impl Drop for Fd {
@@ -272,60 +370,6 @@ pub fn write_all(fd: c_int, mut bytes: &[u8]) -> Result<(), Errno> {
         };
     }
     Ok(())
-}
-
-/// Renames a file, and replaces any file at `to`.
-pub fn rename(from: &FilePath, to: &FilePath) -> Result<(), Errno> {
-    let (mut from_buffer, mut to_buffer) = (PathBuffer::new(), PathBuffer::new());
-    let (c_from, c_to) = (from_buffer.join(from)?, to_buffer.join(to)?);
-    // SAFETY: the two buffers hold the C strings.
-    retry(|| unsafe { libc::renameat(libc::AT_FDCWD, c_from, libc::AT_FDCWD, c_to) } as isize)
-        .map(drop)
-}
-
-/// Removes a file.
-pub fn unlink(path: &FilePath) -> Result<(), Errno> {
-    let mut path_buffer = PathBuffer::new();
-    let c_path = path_buffer.join(path)?;
-    // SAFETY: `path_buffer` holds the C string.
-    retry(|| unsafe { libc::unlinkat(libc::AT_FDCWD, c_path, 0) } as isize).map(drop)
-}
-
-/// Returns whether the path is a regular file. A symbolic link is not a regular
-/// file, even if the target of the link is.
-pub fn is_regular_file(path: &FilePath) -> Result<bool, Errno> {
-    let mut path_buffer = PathBuffer::new();
-    let c_path = path_buffer.join(path)?;
-    let mut stat = MaybeUninit::<libc::stat64>::uninit();
-    // SAFETY: `path_buffer` holds the C string, and `stat` is writable memory.
-    retry(|| unsafe {
-        libc::fstatat64(libc::AT_FDCWD, c_path, stat.as_mut_ptr(), libc::AT_SYMLINK_NOFOLLOW)
-    } as isize)?;
-    // SAFETY: fstatat succeeded, so it has initialised all fields.
-    let stat = unsafe { stat.assume_init_ref() };
-    Ok(stat.st_mode & libc::S_IFMT == libc::S_IFREG)
-}
-
-/// Returns the target of a symbolic link, truncated to the length of `buffer`.
-pub fn read_link<'a>(path: &FilePath, buffer: &'a mut [u8]) -> Result<&'a [u8], Errno> {
-    let mut path_buffer = PathBuffer::new();
-    let c_path = path_buffer.join(path)?;
-    let (address, length) = (buffer.as_mut_ptr().cast(), buffer.len());
-    // SAFETY: `path_buffer` holds the C string, and `buffer` is writable memory
-    // of this length.
-    let length = retry(|| unsafe { libc::readlinkat(libc::AT_FDCWD, c_path, address, length) })?;
-    Ok(buffer.get(..length).unwrap_or_default())
-}
-
-/// Sleeps for this many milliseconds, or until a signal arrives.
-///
-/// The function calls poll and not nanosleep, because on 32 bits musl's
-/// nanosleep needs a system call that a kernel without CONFIG_COMPAT_32BIT_TIME
-/// lacks.
-pub fn sleep(milliseconds: c_int) {
-    // SAFETY: the number of descriptors is 0, so poll does not use the null
-    // pointer.
-    unsafe { libc::poll(ptr::null_mut(), 0, milliseconds) };
 }
 
 /// The names that uname reports.
@@ -359,54 +403,119 @@ impl Utsname {
     }
 }
 
-/// Returns whether this process is the first process of a PID namespace, such
-/// as the first process of a container.
-pub fn is_first_process() -> bool {
+/// Returns the PID of this process.
+pub fn process_id() -> u32 {
     // SAFETY: getpid has no preconditions.
-    unsafe { libc::getpid() == 1 }
+    unsafe { libc::getpid() as u32 }
+}
+
+/// Returns whether a process with this PID exists. If the system call fails for
+/// another reason than a missing process, the function returns true.
+pub fn is_running(process: u32) -> bool {
+    // SAFETY: getpgid has no preconditions.
+    let group = retry(|| unsafe { libc::getpgid(process as libc::pid_t) } as isize);
+    group != Err(Errno::SRCH)
+}
+
+/// Returns a random number that stays the same until the process ends.
+pub fn random_number() -> u32 {
+    // SAFETY: getauxval has no preconditions.
+    let address = unsafe { libc::getauxval(libc::AT_RANDOM) } as *const [u8; 16];
+    // SAFETY: the kernel has passed the address of 16 random bytes, which live
+    // as long as the process, or getauxval has returned a null pointer.
+    let bytes = unsafe { address.as_ref() };
+    // The C library protects its own memory by the other bytes.
+    let [.., a, b, c, d] = bytes.unwrap_or(&[0; 16]);
+    u32::from_ne_bytes([*a, *b, *c, *d])
 }
 
 /// Resets a signal to its default action, whatever action the process
 /// inherited.
 pub fn reset_signal(signal: c_int) {
-    // All zeros are the action SIG_DFL without flags.
-    let default = MaybeUninit::<libc::sigaction>::zeroed();
+    set_action(signal, libc::SIG_DFL);
+}
+
+/// Sets the action of a signal: SIG_DFL, or the address of a handler. A handler
+/// interrupts system calls.
+fn set_action(signal: c_int, action: libc::sighandler_t) {
+    // SAFETY: all zeros are the action SIG_DFL without flags.
+    let mut sigaction: libc::sigaction = unsafe { mem::zeroed() };
+    sigaction.sa_sigaction = action;
     // SAFETY: the action is initialised, and sigaction stores nothing at a null
     // pointer.
-    unsafe { libc::sigaction(signal, default.as_ptr(), ptr::null_mut()) };
+    unsafe { libc::sigaction(signal, &sigaction, ptr::null_mut()) };
+}
+
+/// A set of signals.
+struct SignalSet(libc::sigset_t);
+
+impl SignalSet {
+    fn new(signals: &[c_int]) -> SignalSet {
+        // SAFETY: all zeros are the empty set.
+        let mut set = SignalSet(unsafe { mem::zeroed() });
+        for &signal in signals {
+            // SAFETY: the set is initialised.
+            unsafe { libc::sigaddset(&mut set.0, signal) };
+        }
+        set
+    }
+
+    /// Blocks the signals of the set, and unblocks all other signals.
+    fn block(&self) -> Result<(), Errno> {
+        // SAFETY: the set is initialised, and the C library stores nothing at a
+        // null pointer.
+        retry(|| unsafe { libc::sigprocmask(libc::SIG_SETMASK, &self.0, ptr::null_mut()) } as isize)
+            .map(drop)
+    }
 }
 
 /// Blocks these signals, unblocks all other signals, and opens a descriptor
-/// from which [`receive_signal`] receives the blocked signals.
+/// from which [`receive_signals`] receives the blocked signals.
 pub fn block_signals(signals: &[c_int]) -> Result<Fd, Errno> {
-    // All zeros are the empty set.
-    let mut set = MaybeUninit::<libc::sigset_t>::zeroed();
-    for &signal in signals {
-        // SAFETY: the set is initialised.
-        unsafe { libc::sigaddset(set.as_mut_ptr(), signal) };
-    }
-    let set = set.as_ptr();
-    // SAFETY: the set is initialised, and the C library stores nothing at a
-    // null pointer.
-    retry(|| unsafe { libc::sigprocmask(libc::SIG_SETMASK, set, ptr::null_mut()) } as isize)?;
+    let set = SignalSet::new(signals);
+    set.block()?;
     // SAFETY: the set is initialised, and -1 asks for a new descriptor.
-    retry(|| unsafe { libc::signalfd(-1, set, 0) } as isize).map(Fd::owning)
+    retry(|| unsafe { libc::signalfd(-1, &set.0, 0) } as isize).map(Fd::owning)
 }
 
-/// Waits for a blocked signal, and returns its number.
-pub fn receive_signal(signal_fd: &Fd) -> Result<c_int, Errno> {
-    let mut information = [0; size_of::<libc::signalfd_siginfo>()];
-    signal_fd.read(&mut information)?;
+/// The largest number of different signals that the program blocks.
+pub const MOST_SIGNALS: usize = 3;
+
+/// Waits for a blocked signal, and returns the numbers of all blocked signals
+/// that have arrived. The other numbers in the array are 0.
+pub fn receive_signals(signal_fd: &Fd) -> Result<[c_int; MOST_SIGNALS], Errno> {
+    const LENGTH: usize = size_of::<libc::signalfd_siginfo>();
+    let mut information = [[0; LENGTH]; MOST_SIGNALS];
+    signal_fd.read(information.as_flattened_mut())?;
     // The first field, ssi_signo, is the number.
-    let [a, b, c, d, ..] = information;
-    Ok(c_int::from_ne_bytes([a, b, c, d]))
+    Ok(information.map(|[a, b, c, d, ..]| c_int::from_ne_bytes([a, b, c, d])))
 }
 
-/// Starts a timer that sends SIGALRM to the process at the end of every
-/// interval of this many seconds.
-pub fn start_timer(seconds: c_int) -> Result<(), Errno> {
-    let interval = libc::timeval { tv_sec: seconds.into(), tv_usec: 0 };
-    let timer = libc::itimerval { it_interval: interval, it_value: interval };
+/// Whether the time of [`limit_time`] is over, and no system call has failed
+/// for this reason yet.
+static IS_TIME_OVER: AtomicBool = AtomicBool::new(false);
+
+/// Handles SIGALRM after [`limit_time`].
+extern "C" fn end_time(_signal: c_int) {
+    IS_TIME_OVER.store(true, Ordering::Relaxed);
+}
+
+/// Makes a system call fail with [`Errno::TIME`] after this many seconds. The
+/// call is the call that waits at this time, or the next call.
+///
+/// A signal that arrives just before a call cannot interrupt the call, so the
+/// timer repeats the signal every second.
+pub fn limit_time(seconds: c_int) -> Result<(), Errno> {
+    set_action(libc::SIGALRM, end_time as extern "C" fn(c_int) as libc::sighandler_t);
+    SignalSet::new(&[]).block()?;
+    start_timer(seconds, 1)
+}
+
+/// Starts a timer that sends SIGALRM to the process after the first number of
+/// seconds, and then at the end of every interval of the second number.
+pub fn start_timer(first: c_int, interval: c_int) -> Result<(), Errno> {
+    let seconds = |seconds: c_int| libc::timeval { tv_sec: seconds.into(), tv_usec: 0 };
+    let timer = libc::itimerval { it_value: seconds(first), it_interval: seconds(interval) };
     // SAFETY: the timer is initialised, and setitimer stores nothing at a null
     // pointer.
     retry(|| unsafe { libc::setitimer(libc::ITIMER_REAL, &timer, ptr::null_mut()) } as isize)

@@ -5,11 +5,29 @@
 //! PUTVAL "router/network_connections-tcp4/tcp_connections-ESTABLISHED" interval=10 N:7
 //! ```
 
+use crate::bytes::split::split_once;
 use crate::output::format::{
     CONNECTION_GROUPS, CONNECTION_STATES, CONNECTION_STATUSES, Format, SOCKET_GROUPS,
     SOCKET_STATES, Section, TCP_GROUPS, TableSection,
 };
 use crate::text::template::template;
+
+/// Returns whether collectd accepts a name as the host of an identifier. A
+/// slash ends the host.
+pub fn is_host(name: &[u8]) -> bool {
+    !name.is_empty() && !name.contains(&b'/')
+}
+
+/// Returns whether `text` is a number above 0 in decimal digits, with or
+/// without a decimal point, such as `10` or `0.500`. collectd rejects every
+/// other interval.
+pub fn is_positive_decimal(text: &[u8]) -> bool {
+    let (integer, fraction) = split_once(text, b'.');
+    let digits = || integer.iter().chain(fraction.unwrap_or_default());
+    !integer.is_empty()
+        && digits().all(u8::is_ascii_digit)
+        && digits().any(|&digit| digit != b'0')
+}
 
 /// The format.
 pub static FORMAT: Format = Format {

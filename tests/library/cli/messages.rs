@@ -1,7 +1,7 @@
 //! The messages for failures and usage errors.
 
 use network_connections::cli::audience::Audience;
-use network_connections::cli::failure::{Failure, Reason, Resource, Suffix};
+use network_connections::cli::failure::{Failure, Reason, Resource};
 use network_connections::cli::request::{Plan, Queries};
 use network_connections::cli::usage_error::{Problem, UsageError};
 use network_connections::kernel::errno::Errno;
@@ -28,11 +28,12 @@ fn compose_failure(path: &[u8], resource: Resource, reason: Reason, head: &[u8])
 fn a_failure_message_names_the_resource_and_the_reason() {
     let table = Resource::ProcFile(ProcFile::Tcp);
     let line = |number, head: &[u8]| {
-        Reason::MalformedLine(MalformedLine { number, head_length: head.len() as u8 })
+        let head_length = head.len() as u8;
+        Reason::MalformedLine(MalformedLine { number, is_header: number == 1, head_length })
     };
     let unprintable = b"\x1b[2J\0\t\\\x7f\xff~";
     type Case<'a> = (&'a [u8], Resource, Reason, &'a [u8], &'a str);
-    let cases: [Case; 10] = [
+    let cases: [Case; 18] = [
         (b"/proc", table, Reason::Errno(Errno::ACCES), b"", "/proc/net/tcp: Permission denied"),
         (b"/proc", table, Reason::Errno(Errno(132)), b"", "/proc/net/tcp: Unknown error 132"),
         (
@@ -48,6 +49,13 @@ fn a_failure_message_names_the_resource_and_the_reason() {
             line(12, b"   0: 01"),
             b"   0: 01",
             "/proc/net/tcp: line 12 is not a row of this table: '   0: 01'",
+        ),
+        (
+            b"/proc",
+            table,
+            line(1, b""),
+            b"",
+            "/proc/net/tcp: line 1 is not the header of a socket table: ''",
         ),
         (
             b"/proc",
@@ -73,18 +81,57 @@ fn a_failure_message_names_the_resource_and_the_reason() {
         ),
         (b"/f", Resource::OutputFile, Reason::NotARegularFile, b"", "/f: Not a regular file"),
         (
-            b"/f",
-            Resource::TemporaryFile(Suffix::New),
+            b"/f\n",
+            Resource::TemporaryFile,
             Reason::Errno(Errno::EXIST),
             b"",
-            "/f.new: File exists",
+            "/f\\x0a (temporary file in its directory): File exists",
+        ),
+        (b"/x", Resource::Timer, Reason::Errno(Errno::MFILE), b"", "timer: Too many open files"),
+        (
+            b"/a\n",
+            Resource::Procfs,
+            Reason::NamespaceChanged,
+            b"",
+            "/a\\x0a: The process changed its network namespace or ended",
+        ),
+        (
+            b"/proc",
+            table,
+            Reason::NoNetworkFiles,
+            b"",
+            "/proc/net/tcp: No such file or directory \
+             (is procfs mounted? with subset=pid, try PATH /proc/self)",
         ),
         (
             b"/x",
-            Resource::IntervalTimer,
-            Reason::Errno(Errno::MFILE),
+            Resource::ProcFile(ProcFile::Conntrack),
+            Reason::OldConntrack,
             b"",
-            "interval timer: Too many open files",
+            "/x/net/nf_conntrack: No such file or directory (ip_conntrack is not supported)",
+        ),
+        (
+            b"/x",
+            Resource::Host,
+            Reason::NotAHost,
+            b"",
+            "host name: Empty, or with a slash (set COLLECTD_HOSTNAME)",
+        ),
+        (
+            b"/x",
+            Resource::CollectdInterval,
+            Reason::NotSeconds,
+            b"",
+            "COLLECTD_INTERVAL: Not a number of seconds above 0",
+        ),
+        (b"/x", table, Reason::Errno(Errno::TIME), b"", "/x/net/tcp: Timer expired"),
+        (
+            b"/x",
+            Resource::SockDiag,
+            Reason::Errno(Errno::CONNREFUSED),
+            b"",
+            "sock_diag (needs tcp_diag and udp_diag; --source proc works without): \
+             Connection refused",
         ),
     ];
     for (path, resource, reason, head, expected) in cases {
@@ -139,7 +186,8 @@ fn usage_errors_have_exit_status_2_and_a_hint() {
 #[test]
 fn the_longest_messages_are_complete() {
     let path = [b'\n'; 5000];
-    let line = MalformedLine { number: u32::MAX, head_length: HEAD_LENGTH as u8 };
+    let head_length = HEAD_LENGTH as u8;
+    let line = MalformedLine { number: u32::MAX, is_header: false, head_length };
     let (table, reason) = (Resource::ProcFile(ProcFile::Tcp6), Reason::MalformedLine(line));
     let quoted = "\\x0a".repeat(1024) + "...";
     let head = "\\xff".repeat(HEAD_LENGTH);
@@ -165,8 +213,8 @@ fn a_message_for_a_monitor_has_its_own_prefix_and_status() {
     let mut queries = Queries::new();
     let plan = Plan::new(&mut queries);
     let failure =
-        Failure { resource: Resource::ProcFile(ProcFile::Tcp), reason: Reason::Errno(Errno(97)) };
-    let line = "NETWORK-CONNECTIONS UNKNOWN - /proc/net/tcp: Unknown error 97\n";
+        Failure { resource: Resource::ProcFile(ProcFile::Tcp), reason: Reason::Errno(Errno(132)) };
+    let line = "NETWORK-CONNECTIONS UNKNOWN - /proc/net/tcp: Unknown error 132\n";
     assert_eq!(text(|text| failure.compose(&plan, b"", Audience::Monitor, text)), (line.into(), 3));
     let error = UsageError { problem: Problem::InvalidKey, argument: b"x" };
     let (line, status) = text(|text| error.compose(Audience::Monitor, text));

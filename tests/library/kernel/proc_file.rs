@@ -13,7 +13,7 @@ fn a_table_that_every_system_has_is_read_last() {
     tables.sort();
     assert_eq!(tables, [0, 1, 2, 3], "SOCKET_TABLES has each table once");
     for (table, file) in SOCKET_TABLES {
-        let name = str::from_utf8(file.name()).unwrap().trim_start_matches("/net/");
+        let name = str::from_utf8(file.name()).unwrap().trim_start_matches("net/");
         let group = str::from_utf8(table.name()).unwrap();
         assert_eq!(name.trim_end_matches('6'), &group[..3]);
         assert_eq!(name.ends_with('6'), group.ends_with('6'));

@@ -150,7 +150,7 @@ fn an_invalid_option_or_value_is_refused() {
 fn after_two_dashes_every_argument_is_a_path() {
     let directory = tempfile::tempdir().unwrap();
     for name in ["-q", "--all", "-f=x", "--"] {
-        let message = format!("network-connections: {name}/net/tcp: No such file or directory\n");
+        let message = format!("network-connections: {name}: No such file or directory\n");
         fails(program().current_dir(&directory).args(["-a", "--", name]), 1, &message);
     }
 }

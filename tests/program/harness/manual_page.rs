@@ -22,9 +22,10 @@ pub fn system_calls() -> Vec<(&'static str, Vec<&'static str>)> {
     let rows = rows.filter(|row| !row.starts_with("Em ")).map(|row| {
         let (row, calls) = row.split_once(" Ta ").unwrap();
         let name = match row {
-            "Fl Fl conntrack" => "--conntrack",
+            "Ar PATH" => "PATH",
             "Fl o" => "-o",
             "Fl i" => "-i",
+            "Fl t" => "-t",
             row => row.trim_start_matches("Cm "),
         };
         (name, calls.split(' ').collect())

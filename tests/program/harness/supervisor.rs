@@ -32,20 +32,18 @@ pub const CALL_NUMBERS: &[(&str, libc::c_long)] = &[
     #[cfg(target_arch = "x86_64")]
     ("arch_prctl", libc::SYS_arch_prctl),
     ("close", libc::SYS_close),
+    ("connect", libc::SYS_connect),
     ("exit_group", libc::SYS_exit_group),
-    ("flock", libc::SYS_flock),
+    ("fchmod", libc::SYS_fchmod),
+    ("getdents64", libc::SYS_getdents64),
+    ("getpgid", libc::SYS_getpgid),
     ("getpid", libc::SYS_getpid),
-    #[cfg(target_arch = "x86_64")]
-    ("lstat", libc::SYS_lstat),
     #[cfg(target_pointer_width = "64")]
-    ("lstat", libc::SYS_newfstatat),
+    ("newfstatat", libc::SYS_newfstatat),
     #[cfg(target_pointer_width = "32")]
-    ("lstat", libc::SYS_fstatat64),
-    ("lstat", libc::SYS_statx),
+    ("newfstatat", libc::SYS_fstatat64),
+    ("newfstatat", libc::SYS_statx),
     ("openat", libc::SYS_openat),
-    #[cfg(not(any(target_arch = "aarch64", target_arch = "riscv64")))]
-    ("poll", libc::SYS_poll),
-    ("poll", libc::SYS_ppoll),
     ("read", libc::SYS_read),
     ("readlinkat", libc::SYS_readlinkat),
     ("recvfrom", libc::SYS_recvfrom),
@@ -54,18 +52,18 @@ pub const CALL_NUMBERS: &[(&str, libc::c_long)] = &[
     ("renameat", libc::SYS_renameat2),
     ("rt_sigaction", libc::SYS_rt_sigaction),
     ("rt_sigprocmask", libc::SYS_rt_sigprocmask),
+    ("rt_sigreturn", libc::SYS_rt_sigreturn),
     ("set_tid_address", libc::SYS_set_tid_address),
     ("setitimer", libc::SYS_setitimer),
     ("signalfd4", libc::SYS_signalfd4),
     ("socket", libc::SYS_socket),
-    ("umask", libc::SYS_umask),
     ("uname", libc::SYS_uname),
     ("unlinkat", libc::SYS_unlinkat),
     ("write", libc::SYS_write),
 ];
 
-/// The name of the timer of `--interval` in the program's messages.
-pub const TIMER: &str = "interval timer";
+/// The name of a timer in the program's messages.
+pub const TIMER: &str = "timer";
 
 /// The longest time that a run may take. After this time, the supervisor kills
 /// the program.
@@ -78,7 +76,8 @@ pub struct Call<'a> {
     pub number: libc::c_long,
     pub arguments: [u64; 6],
     /// The file that the call works on: the path with which the program opened
-    /// the file, the name of a standard stream, `sock_diag` or [`TIMER`]. Empty
+    /// the file, the name of a standard stream, `sock_diag` or [`TIMER`]. The
+    /// path of an open directory comes before a name in the directory. Empty
     /// for a call that works on no file.
     pub file: String,
     /// The index of the call among the calls of the program's own code.
@@ -96,9 +95,9 @@ pub enum Answer {
     Fail(libc::c_int),
     /// The call returns this number.
     Return(i64),
-    /// The supervisor writes these bytes to the address that the argument with
-    /// this index holds, and the call returns this number.
-    Put(usize, Vec<u8>, i64),
+    /// The supervisor writes bytes to the addresses that the arguments with
+    /// these indexes hold, and the call returns this number.
+    Put(Vec<(usize, Vec<u8>)>, i64),
     /// The supervisor makes the call for the program, but transfers at most
     /// this many bytes. The call must be a read or a write.
     AtMost(usize),
@@ -364,8 +363,10 @@ impl Supervisor {
             Answer::GoOn => Err(None),
             Answer::Fail(errno) => Err(Some(errno)),
             Answer::Return(number) => Ok(number),
-            Answer::Put(argument, bytes, number) => {
-                call.process.memory().write_all_at(&bytes, data.args[argument]).unwrap();
+            Answer::Put(values, number) => {
+                for (argument, bytes) in values {
+                    call.process.memory().write_all_at(&bytes, data.args[argument]).unwrap();
+                }
                 Ok(number)
             }
             Answer::AtMost(most) => call.transfer(most).map_err(|error| error.raw_os_error()),
@@ -397,12 +398,12 @@ impl Supervisor {
     /// track of the files that the program opens.
     fn file(&mut self, name: &str, data: &libc::seccomp_data) -> String {
         match name {
-            "openat" | "lstat" | "readlinkat" | "renameat" | "unlinkat" => {
-                #[cfg(target_arch = "x86_64")]
-                let argument = usize::from(libc::c_long::from(data.nr) != libc::SYS_lstat);
-                #[cfg(not(target_arch = "x86_64"))]
-                let argument = 1;
-                let file = self.process.string(data.args[argument]);
+            "newfstatat" | "openat" | "readlinkat" | "renameat" | "unlinkat" => {
+                let mut file = self.process.string(data.args[1]);
+                if data.args[0] as libc::c_int != libc::AT_FDCWD {
+                    let directory = self.opened_file(data.args[0]);
+                    file = format!("{}/{file}", directory.trim_end_matches('/'));
+                }
                 if name == "openat" {
                     self.opened = Some(file.clone());
                 }
@@ -413,24 +414,33 @@ impl Supervisor {
                 "sock_diag".into()
             }
             "rt_sigprocmask" | "setitimer" | "signalfd4" => TIMER.into(),
-            "close" | "flock" | "read" | "recvfrom" | "write" => {
-                // The supervisor does not see the result of a call that the
-                // kernel makes. So the first use of an unknown descriptor shows
-                // that the last open succeeded.
-                let descriptor = data.args[0];
-                if let (false, Some(opened)) = (self.files.contains_key(&descriptor), &self.opened)
-                {
-                    self.files.insert(descriptor, opened.clone());
-                    self.opened = None;
-                }
-                self.files.get(&descriptor).cloned().unwrap_or_default()
+            "close" | "connect" | "fchmod" | "getdents64" | "read" | "recvfrom" | "write" => {
+                self.opened_file(data.args[0])
             }
             _ => String::new(),
         }
     }
+
+    /// Returns the file of an open descriptor.
+    ///
+    /// The supervisor does not see the result of a call that the kernel makes.
+    /// So the first use of an unknown descriptor shows that the last open
+    /// succeeded.
+    fn opened_file(&mut self, descriptor: u64) -> String {
+        if let (false, Some(opened)) = (self.files.contains_key(&descriptor), &self.opened) {
+            self.files.insert(descriptor, opened.clone());
+            self.opened = None;
+        }
+        self.files.get(&descriptor).cloned().unwrap_or_default()
+    }
 }
 
 impl Call<'_> {
+    /// Returns the PID of the process that makes the call.
+    pub fn process_id(&self) -> libc::pid_t {
+        self.process.id
+    }
+
     /// Makes the read or write for the process, with at most this many bytes.
     /// Returns the number of transferred bytes.
     fn transfer(&self, most: usize) -> io::Result<i64> {

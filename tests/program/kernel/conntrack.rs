@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
+use std::io;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Command, Output};
@@ -321,16 +322,29 @@ fn the_socket_tables_are_not_read() {
 
 #[test]
 fn a_missing_table_is_an_error() {
-    let procfs = half_full_procfs();
-    fs::remove_file(procfs.path().join("net/nf_conntrack")).unwrap();
-    let message = message(procfs.path(), "net/nf_conntrack", "No such file or directory");
-    for options in
-        [&[][..], &["-fprometheus"], &["-qtcp"], &["-qtable.entries"], &["--source=auto"]]
-    {
-        fails(&mut conntrack(options, procfs.path()), 1, &message);
+    type Change = fn(&Path) -> io::Result<()>;
+    let cases: [(&str, Change); 3] = [
+        // The kernel of Ubuntu has only the files of the fill.
+        ("The kernel lacks CONFIG_NF_CONNTRACK_PROCFS", |_| Ok(())),
+        ("No such file or directory", |procfs| fs::remove_file(procfs.join(COUNT))),
+        // A row as Linux 2.4 prints it.
+        ("No such file or directory (ip_conntrack is not supported)", |procfs| {
+            fs::write(procfs.join("net/ip_conntrack"), TABLE.replace("ipv4     2 ", ""))
+        }),
+    ];
+    for (reason, change) in cases {
+        let procfs = half_full_procfs();
+        fs::remove_file(procfs.path().join("net/nf_conntrack")).unwrap();
+        change(procfs.path()).unwrap();
+        let message = message(procfs.path(), "net/nf_conntrack", reason);
+        for options in
+            [&[][..], &["-fprometheus"], &["-qtcp"], &["-qtable.entries"], &["--source=auto"]]
+        {
+            fails(&mut conntrack(options, procfs.path()), 1, &message);
+        }
+        assert_eq!(run_check(&mut conntrack(&["-wtcp=1"], procfs.path())), unknown_check(&message));
     }
-    assert_eq!(run_check(&mut conntrack(&["-wtcp=1"], procfs.path())), unknown_check(&message));
-    let message = "network-connections: /dev/null/net/nf_conntrack: Not a directory\n";
+    let message = "network-connections: /dev/null: Not a directory\n";
     fails(&mut conntrack(&[], Path::new("/dev/null")), 1, message);
 }
 
@@ -391,14 +405,16 @@ fn a_failure_to_open_the_table_is_explained() {
     let not_loaded = "/proc/net/nf_conntrack: \
                       No such file or directory (is nf_conntrack loaded? OpenWrt: kmod-nf-conntrack)";
     let not_shown = "/proc/net/nf_conntrack: The kernel lacks CONFIG_NF_CONNTRACK_PROCFS";
-    let cases: [(libc::c_int, &str, &[&str], &str); 9] = [
+    let not_mounted = "/proc/net/nf_conntrack: No such file or directory \
+                       (is procfs mounted? with subset=pid, try PATH /proc/self)";
+    let cases: [(libc::c_int, &str, &[&str], &str); 11] = [
         (libc::ENOENT, tracking, &[], not_loaded),
         // Without the table, auto has no other source.
         (libc::ENOENT, tracking, &["--source=auto"], not_loaded),
         (libc::ENOENT, tracking, &["/proc"], not_loaded),
         (libc::ENOENT, table, &[], not_shown),
-        // Without procfs, the message is the same.
-        (libc::ENOENT, all, &[], not_loaded),
+        (libc::ENOENT, "/proc/net", &[], not_mounted),
+        (libc::ENOENT, all, &[], "/proc: No such file or directory"),
         // In another directory than /proc, the table may be missing for other
         // reasons.
         (
@@ -407,19 +423,15 @@ fn a_failure_to_open_the_table_is_explained() {
             &["/proc/1"],
             "/proc/1/net/nf_conntrack: No such file or directory",
         ),
-        (
-            libc::EACCES,
-            all,
-            &[],
-            "/proc/net/nf_conntrack: Permission denied (only root may read it)",
-        ),
+        (libc::EACCES, all, &[], "/proc: Permission denied"),
         (
             libc::EACCES,
             table,
             &[],
             "/proc/net/nf_conntrack: Permission denied (only root may read it)",
         ),
-        (libc::EMFILE, all, &[], "/proc/net/nf_conntrack: Too many open files"),
+        (libc::EMFILE, all, &[], "/proc: Too many open files"),
+        (libc::EMFILE, table, &[], "/proc/net/nf_conntrack: Too many open files"),
     ];
     let is_tracking = Path::new("/proc/sys/net/netfilter/nf_conntrack_count").exists();
     for (errno, name, arguments, reason) in cases {

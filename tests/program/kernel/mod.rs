@@ -3,6 +3,7 @@ mod fixtures;
 mod forwarded;
 mod netlink;
 mod ports;
+mod processes;
 mod socket_states;
 mod table_files;
 mod tables;

@@ -1,6 +1,8 @@
 //! Counts of sockets by netlink (`--source`), also if the kernel sends no valid
 //! dump, or a system call fails.
 
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -60,7 +62,7 @@ fn netlink_failures_are_reported_and_auto_reads_procfs() {
                     Answer::GoOn
                 }
                 "recvfrom" if received.fetch_add(1, Ordering::Relaxed) == index => {
-                    receive(call, &datagram)
+                    receive(call, &datagram, KERNEL)
                 }
                 _ => Answer::GoOn,
             });
@@ -73,7 +75,7 @@ fn netlink_failures_are_reported_and_auto_reads_procfs() {
                 // release is the third text.
                 let mut texts = [[0; 65]; 6];
                 texts[2][..release.len()].copy_from_slice(release.as_bytes());
-                Answer::Put(0, texts.concat(), 0)
+                Answer::Put(vec![(0, texts.concat())], 0)
             }
             _ => Answer::GoOn,
         }
@@ -88,14 +90,26 @@ fn netlink_failures_are_reported_and_auto_reads_procfs() {
     }
 }
 
+/// The netlink port of the kernel.
+const KERNEL: u32 = 0;
+
+/// Returns a `struct sockaddr_nl` with this port.
+fn address(port: u32) -> Vec<u8> {
+    let family = libc::AF_NETLINK as u32;
+    let words =
+        if cfg!(target_endian = "big") { [family << 16, port, 0] } else { [family, port, 0] };
+    words.map(u32::to_ne_bytes).concat()
+}
+
 /// Answers recvfrom(2) like the kernel: copies as much of a datagram as fits,
-/// and returns the whole length only with MSG_TRUNC.
-fn receive(call: &Call, datagram: &[u8]) -> Answer {
+/// copies the address of the sender, and returns the whole length only with
+/// MSG_TRUNC.
+fn receive(call: &Call, datagram: &[u8], sender: u32) -> Answer {
     let [_, _, size, flags, ..] = call.arguments;
     let received = &datagram[..datagram.len().min(size as usize)];
     let returns_whole_length = flags & libc::MSG_TRUNC as u64 != 0;
     let length = if returns_whole_length { datagram.len() } else { received.len() };
-    Answer::Put(1, received.to_vec(), length as i64)
+    Answer::Put(vec![(1, received.to_vec()), (4, address(sender))], length as i64)
 }
 
 /// Returns datagrams that are malformed or report a failure: the name of the
@@ -164,12 +178,78 @@ fn received_sockets_are_counted() {
     let expected = report(program().arg(numbered().path()));
     for source in ["--source=netlink", "--source=auto"] {
         let mut next = datagrams.iter();
+        let mut foreign = false;
+        let mut is_foreign = |_: &Call| {
+            foreign = !foreign;
+            foreign
+        };
         let run = supervise(program().arg(source), |call| match call.name {
-            "recvfrom" => receive(call, next.next().unwrap()),
+            // Every second datagram is of another sender.
+            "recvfrom" if is_foreign(call) => receive(call, &control(libc::NLMSG_DONE, 0), 4711),
+            "recvfrom" => receive(call, next.next().unwrap(), KERNEL),
             _ => Answer::GoOn,
         });
         assert_eq!(String::from_utf8(run.output.stdout).unwrap(), expected, "{source}");
         assert_eq!(next.next(), None);
+    }
+}
+
+/// Sends a datagram to this netlink port, as a process with CAP_NET_ADMIN may.
+fn send_to_port(port: libc::pid_t, datagram: &[u8]) -> io::Result<()> {
+    let (family, protocol) = (libc::AF_NETLINK, libc::NETLINK_SOCK_DIAG);
+    // SAFETY: socket takes only numbers.
+    let socket = unsafe { libc::socket(family, libc::SOCK_RAW | libc::SOCK_CLOEXEC, protocol) };
+    assert!(socket >= 0, "{}", io::Error::last_os_error());
+    // SAFETY: socket has just opened the descriptor.
+    let socket = unsafe { OwnedFd::from_raw_fd(socket) };
+    let address = address(port as u32);
+    // SAFETY: `datagram` and `address` are readable memory of these lengths.
+    let sent = unsafe {
+        libc::sendto(
+            socket.as_raw_fd(),
+            datagram.as_ptr().cast(),
+            datagram.len(),
+            0,
+            address.as_ptr().cast(),
+            address.len() as libc::socklen_t,
+        )
+    };
+    if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+#[test]
+fn datagrams_of_another_process_are_not_counted() {
+    let name = test_name!();
+    if !can_supervise(name) || !in_namespace(name, libc::CLONE_NEWNET) {
+        return;
+    }
+    let (_tcp, _udp, counted) = open_sockets();
+    let socket = socket(libc::AF_INET, 1, [1; 16], [80, 50000]);
+    let done = control(libc::NLMSG_DONE, 0);
+    let forged = [message(SOCK_DIAG_BY_FAMILY, 0, &socket), done.clone()].concat();
+    for datagram in [forged, done] {
+        for connects in [true, false] {
+            let mut sent = Vec::new();
+            let run = supervise(program().args(["--all", "--source=netlink"]), |call| {
+                match call.name {
+                    // An unconnected socket receives the datagrams of every
+                    // sender, as a socket does while it connects.
+                    "connect" if !connects => return Answer::Return(0),
+                    // The port of a socket is the PID of its process. The
+                    // socket has a port from the first write on.
+                    "recvfrom" => sent.push(send_to_port(call.process_id(), &datagram)),
+                    _ => {}
+                }
+                Answer::GoOn
+            });
+            let numbers = numbers(&String::from_utf8(run.output.stdout).unwrap());
+            assert_eq!(nonzero(numbers), counted, "{connects}");
+            let refused = |error: &io::Error| error.raw_os_error() == Some(libc::ECONNREFUSED);
+            assert!(sent.len() >= 6, "{sent:?}");
+            for sent in sent {
+                assert!(sent.as_ref().map_or_else(refused, |()| !connects), "{sent:?}");
+            }
+        }
     }
 }
 
@@ -182,8 +262,10 @@ fn the_program_makes_no_needless_system_call() {
     let (_tcp, _udp, _) = open_sockets();
     // A table needs one read for the rows and one for the end. A dump is one
     // datagram with sockets and one without.
-    let procfs = "openat read read close ".repeat(4);
-    let netlink = format!("uname socket {}close ", "write recvfrom recvfrom ".repeat(3));
+    let procfs = format!("openat {}close ", "openat read read close ".repeat(4));
+    let process = procfs.replacen("openat ", "openat readlinkat ", 1);
+    let process = process.strip_suffix("close ").unwrap().to_string() + "readlinkat close ";
+    let netlink = format!("uname socket connect {}close ", "write recvfrom recvfrom ".repeat(3));
     type Case<'a> = (&'a [&'a str], Option<(&'a str, i32)>, String);
     let cases: [Case; 10] = [
         (&[], None, procfs.clone()),
@@ -193,12 +275,12 @@ fn the_program_makes_no_needless_system_call() {
         (&["--source=netlink", "/proc"], None, netlink.clone()),
         (&["--source=netlink", "-qtcp", "-a"], None, netlink.clone()),
         (&["--source=auto"], None, netlink),
-        (&["--source=auto", "/proc/self"], None, procfs.clone()),
+        (&["--source=auto", "/proc/self"], None, process),
         (&["--source=auto"], Some(("socket", libc::EPERM)), format!("uname socket {procfs}")),
         (
             &["--source=auto"],
             Some(("recvfrom", libc::ENOBUFS)),
-            format!("uname socket write recvfrom close {procfs}"),
+            format!("uname socket connect write recvfrom close {procfs}"),
         ),
     ];
     for (arguments, fault, expected) in cases {

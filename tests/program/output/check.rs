@@ -246,7 +246,7 @@ fn every_failure_is_reported_as_unknown() {
         ),
         (
             &["-wtcp=1", "-o", "/nowhere/FILE"],
-            "/nowhere/FILE.tmp: No such file or directory".to_string(),
+            "/nowhere/FILE: No such file or directory".to_string(),
         ),
     ];
     for (arguments, reason) in cases {
@@ -291,7 +291,7 @@ fn quoted_input_is_escaped_in_the_line() {
     }
     let hostile = OsStr::from_bytes(hostile);
     let reason = unknown(program().arg("-wtcp=~:").arg(hostile));
-    assert_eq!(reason, format!("{shown}/net/tcp: No such file or directory"));
+    assert_eq!(reason, format!("{shown}: No such file or directory"));
     for option in ["-q", "-w", "-c", "-f", "-i", "--local-port", "--what", "-"] {
         let reason = unknown(program().arg("-wtcp=~:").arg(option).arg(hostile).arg(hostile));
         assert!(reason.contains("; see 'network-connections --help'"), "{reason}");

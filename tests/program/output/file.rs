@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::ffi::{CStr, CString};
+use std::fmt::Display;
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -18,8 +19,8 @@ use tempfile::TempDir;
 
 use crate::harness::supervisor::{Answer, can_supervise, supervise};
 use crate::harness::{
-    before_exec, fails, in_namespace, limit, lock, message, mkfifo, numbered, procfs, procfs_of,
-    program, refusal, report, without_privilege,
+    before_exec, fails, in_namespace, lacking, limit, lock, message, mkfifo, numbered, procfs,
+    procfs_of, program, refusal, report, without_privilege,
 };
 use crate::samples::socket_table::HEADER;
 
@@ -70,10 +71,20 @@ fn fails_and_changes_nothing(program: &mut Command, directory: &Path, message: &
     assert_eq!(listing(directory), before, "{program:?}");
 }
 
-/// Returns the path of the temporary file that the program writes first.
-fn temporary(file: &Path) -> PathBuf {
-    format!("{}.tmp", file.display()).into()
+/// Returns the message that the program prints after a failure on the temporary
+/// file for `file`.
+fn temporary_failure(file: &Path, reason: &str) -> String {
+    let file = format!("{} (temporary file in its directory)", file.display());
+    failure(Path::new(&file), reason)
 }
+
+/// Returns the name of a temporary file of this process.
+fn temporary_name(process: impl Display, suffix: &str) -> String {
+    format!(".network-connections.{process}.4294967295.{suffix}")
+}
+
+/// A PID that no process has, because it is above the kernel's limit.
+const NO_PROCESS: i32 = 999_999_999;
 
 /// Returns the message that the program prints after a failure on `file`.
 fn failure(file: &Path, reason: &str) -> String {
@@ -179,37 +190,32 @@ fn a_run_without_counts_leaves_the_directory_unchanged() {
 #[test]
 fn a_path_that_can_not_be_written_is_an_error() {
     let directory = directory();
-    // With `.tmp` at the end, the name exceeds the limit of 255 bytes.
-    let long = "x".repeat(253);
-    fs::write(directory.path().join(&long), OLD).unwrap();
     let too_long = "x".repeat(256);
-    // The path, and the suffix `.tmp` if the message names the temporary file.
     let cases = [
-        ("nowhere/FILE", ".tmp", "No such file or directory"),
-        ("nowhere/", ".tmp", "No such file or directory"),
-        ("FILE/FILE", "", "Not a directory"),
-        ("FILE/", "", "Not a directory"),
-        (&long, ".tmp", "File name too long"),
-        (&long.replace('x', "y"), ".tmp", "File name too long"),
-        (&too_long, "", "File name too long"),
-        (&"x/".repeat(2500), "", "File name too long"),
+        ("nowhere/FILE", "No such file or directory"),
+        ("nowhere/", "No such file or directory"),
+        ("FILE/FILE", "Not a directory"),
+        ("FILE/", "Not a directory"),
+        ("./", "Not a regular file"),
+        ("..", "Not a regular file"),
+        (&too_long, "File name too long"),
+        (&"x/".repeat(2500), "File name too long"),
     ];
-    for (name, suffix, reason) in cases {
+    for (name, reason) in cases {
         let before = listing(directory.path());
         let mut program = program_to(Path::new(name));
         let output = program.current_dir(&directory).output().unwrap();
         let shown =
             if name.len() > 1024 { format!("{}...", &name[..1024]) } else { name.to_string() };
-        let shown = shown + suffix;
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(stderr, format!("network-connections: {shown}: {reason}\n"));
         assert_eq!(output.status.code(), Some(1), "{name}");
         assert_eq!(output.stdout, b"", "{name}");
         assert_eq!(listing(directory.path()), before, "{name}");
     }
-    let longest = "x".repeat(251);
+    let longest = "x".repeat(255);
     report(&mut program_to(&directory.path().join(&longest)));
-    assert_eq!(names(directory.path()), ["FILE", &longest, &long]);
+    assert_eq!(names(directory.path()), ["FILE", &longest]);
 }
 
 #[test]
@@ -220,7 +226,7 @@ fn a_directory_without_write_permission_is_an_error() {
         let file = directory.path().join(name);
         let mut program = program_to(&file);
         without_privilege(&mut program);
-        let message = failure(&temporary(&file), "Permission denied");
+        let message = temporary_failure(&file, "Permission denied");
         fails_and_changes_nothing(&mut program, directory.path(), &message);
     }
     fs::set_permissions(&directory, Permissions::from_mode(0o755)).unwrap();
@@ -246,10 +252,11 @@ fn a_full_file_system_is_an_error() {
     fs::write(&file, OLD).unwrap();
     let mut filler = File::create(directory.path().join("filler")).unwrap();
     while filler.write_all(&[b'x'; 1024]).is_ok() {}
-    let message = failure(&temporary(&file), "No space left on device");
+    let message = temporary_failure(&file, "No space left on device");
     fails_and_changes_nothing(&mut program_to(&file), directory.path(), &message);
     // The run first removes a temporary file of a killed run, and so has space.
-    fs::rename(directory.path().join("filler"), directory.path().join("FILE.tmp")).unwrap();
+    let leftover = directory.path().join(temporary_name(NO_PROCESS, "tmp"));
+    fs::rename(directory.path().join("filler"), leftover).unwrap();
     drop(filler);
     report(&mut program_to(&file));
     assert_eq!(names(directory.path()), ["FILE"]);
@@ -270,7 +277,7 @@ fn a_file_size_limit_leaves_the_old_file() {
         });
         limit(&mut program, libc::RLIMIT_FSIZE as i32, 100);
         if ignored {
-            let message = failure(&temporary(&file), "File too large");
+            let message = temporary_failure(&file, "File too large");
             fails_and_changes_nothing(&mut program, directory.path(), &message);
         } else {
             // The signal kills the program. A core file would exceed the limit.
@@ -325,15 +332,15 @@ fn a_leftover_temporary_file_is_replaced() {
         ("a link to nothing", |path| symlink("nowhere", path)),
         ("another name of a file", |path| fs::hard_link(path.with_file_name("precious"), path)),
     ];
-    for (name, temporary) in
-        [("FILE", "FILE.tmp"), ("FILE.tmp", "FILE.tmp.new"), ("a.json", "a.json.tmp")]
-    {
+    for name in ["FILE", "FILE.tmp"] {
         for (kind, leave) in cases {
             let directory = tempfile::tempdir().unwrap();
             let precious = directory.path().join("precious");
             fs::write(&precious, OLD).unwrap();
             fs::set_permissions(&precious, Permissions::from_mode(0o600)).unwrap();
-            leave(&directory.path().join(temporary)).unwrap();
+            for suffix in ["tmp", "new"] {
+                leave(&directory.path().join(temporary_name(NO_PROCESS, suffix))).unwrap();
+            }
             let file = directory.path().join(name);
             report(&mut program_to(&file));
             let metadata = file.symlink_metadata().unwrap();
@@ -347,12 +354,48 @@ fn a_leftover_temporary_file_is_replaced() {
 }
 
 #[test]
-fn a_directory_with_the_name_of_the_temporary_file_is_an_error() {
+fn a_file_of_a_running_process_or_with_another_name_stays() {
     let directory = directory();
-    fs::create_dir(directory.path().join("FILE.tmp")).unwrap();
+    let own = std::process::id();
+    let kept = [
+        temporary_name(own, "tmp"),
+        temporary_name(0, "tmp"),
+        temporary_name(NO_PROCESS, "prom"),
+        temporary_name(NO_PROCESS, "tmp~"),
+        temporary_name("", "tmp"),
+        temporary_name("x", "tmp"),
+        temporary_name(-1, "tmp"),
+        format!("x{}", temporary_name(NO_PROCESS, "tmp")),
+        format!(".network-connections.{NO_PROCESS}.tmp"),
+        format!(".network-connections.{NO_PROCESS}.1.2.tmp"),
+        "FILE.tmp".into(),
+    ];
+    for name in &kept {
+        fs::write(directory.path().join(name), OLD).unwrap();
+    }
+    // Nobody can remove a directory with entries like a file.
+    let occupied = temporary_name(NO_PROCESS, "tmp");
+    fs::create_dir_all(directory.path().join(&occupied).join("x")).unwrap();
+    report(&mut program_to(&directory.path().join("FILE")));
+    let mut expected: Vec<String> = kept.into_iter().chain([occupied, "FILE".into()]).collect();
+    expected.sort();
+    assert_eq!(names(directory.path()), expected);
+}
+
+#[test]
+fn a_directory_without_read_permission_is_enough() {
+    let directory = directory();
+    let leftover = temporary_name(NO_PROCESS, "tmp");
+    fs::write(directory.path().join(&leftover), OLD).unwrap();
     let file = directory.path().join("FILE");
-    let message = failure(&temporary(&file), "File exists");
-    fails_and_changes_nothing(&mut program_to(&file), directory.path(), &message);
+    fs::set_permissions(&directory, Permissions::from_mode(0o333)).unwrap();
+    let mut program = program_to(&file);
+    without_privilege(&mut program);
+    report(&mut program);
+    fs::set_permissions(&directory, Permissions::from_mode(0o755)).unwrap();
+    assert_ne!(fs::read_to_string(&file).unwrap(), OLD);
+    // The run could not see the file of the killed run.
+    assert_eq!(names(directory.path()), [leftover, "FILE".into()]);
 }
 
 /// Returns two procfs directories and their reports, which differ in contents
@@ -427,7 +470,10 @@ fn a_killed_run_leaves_the_old_file_or_the_new_one() {
         });
         let contents = fs::read_to_string(&file).unwrap();
         assert!(contents == OLD || contents == new, "expected old or new contents: {contents}");
-        let names = names(directory.path());
+        let mut names = names(directory.path());
+        for name in names.iter_mut().filter(|name| name.starts_with(".network-connections.")) {
+            *name = "TEMPORARY".into();
+        }
         if run.output.status.success() {
             assert_eq!((contents, &names[..]), (new, &["FILE".to_string()][..]));
             break;
@@ -437,29 +483,102 @@ fn a_killed_run_leaves_the_old_file_or_the_new_one() {
     }
     // Before the program creates the temporary file, while the temporary file
     // exists, and after the rename.
-    let expected = [(false, "FILE"), (false, "FILE FILE.tmp"), (true, "FILE")];
+    let expected = [(false, "FILE"), (false, "TEMPORARY FILE"), (true, "FILE")];
     assert_eq!(left, expected.map(|(is_new, names)| (is_new, names.to_string())).into());
 }
 
 #[test]
-fn a_run_waits_for_a_locked_directory_for_a_limited_time() {
+fn runs_with_slow_renames_do_not_wait_for_each_other() {
+    let name = test_name!();
+    if !can_supervise(name) {
+        return;
+    }
+    let systems = two_systems();
     let directory = directory();
     let file = directory.path().join("FILE");
-    let locked = File::open(&directory).unwrap();
-    lock(&locked);
-    let mut child = program_to(&file).spawn().unwrap();
-    thread::sleep(Duration::from_millis(200));
-    assert_eq!(child.try_wait().unwrap(), None);
-    assert_eq!(fs::read_to_string(&file).unwrap(), OLD);
-    drop(locked);
-    assert!(child.wait().unwrap().success());
-    assert_ne!(fs::read_to_string(&file).unwrap(), OLD);
+    // Another process has locked the directory and the file.
+    let locked = [&file, directory.path()].map(|path| File::open(path).unwrap());
+    locked.iter().for_each(lock);
+    let start = Instant::now();
+    let runs: Vec<usize> = (0..10).collect();
+    thread::scope(|scope| {
+        for run in runs {
+            let (systems, file) = (&systems, &file);
+            scope.spawn(move || {
+                let mut program = program_to(file);
+                let run = supervise(program.arg(systems[run % 2].0.path()), |call| {
+                    if call.name == "renameat" {
+                        thread::sleep(Duration::from_secs(1));
+                    }
+                    Answer::GoOn
+                });
+                assert_eq!(String::from_utf8_lossy(&run.output.stderr), "");
+                assert!(run.output.status.success());
+            });
+        }
+    });
+    // One after the other, the runs would take ten seconds.
+    assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
+    let contents = fs::read_to_string(&file).unwrap();
+    assert!(systems.iter().any(|(_, report)| *report == contents), "{contents}");
+    assert_eq!(names(directory.path()), ["FILE"]);
+}
 
-    // The lock stays, as if the shell command flock had locked the directory
-    // and started the program.
-    let locked = File::open(&directory).unwrap();
-    lock(&locked);
-    fs::write(&file, OLD).unwrap();
+#[test]
+fn a_temporary_file_that_another_run_removes_is_written_again() {
+    let name = test_name!();
+    if !can_supervise(name) {
+        return;
+    }
+    let procfs = numbered();
+    let new = report(program().arg(procfs.path()));
+    // A run in another PID namespace takes the file for the file of a killed
+    // run.
+    for times in 1..=4 {
+        let directory = directory();
+        let file = directory.path().join("FILE");
+        let mut removed = 0;
+        let run = supervise(program_to(&file).arg(procfs.path()), |call| {
+            if call.name == "renameat" && removed < times {
+                removed += 1;
+                fs::remove_file(&call.file).unwrap();
+            }
+            Answer::GoOn
+        });
+        let stderr = String::from_utf8(run.output.stderr).unwrap();
+        let contents = fs::read_to_string(&file).unwrap();
+        if times < 4 {
+            assert_eq!((&stderr[..], contents), ("", new.clone()));
+        } else {
+            assert_eq!(stderr, temporary_failure(&file, "No such file or directory"));
+            assert_eq!(contents, OLD);
+        }
+        assert_eq!(names(directory.path()), ["FILE"]);
+    }
+}
+
+#[test]
+fn everybody_may_read_the_file_under_a_default_acl() {
+    // The default entries of `setfacl -d -m u::rw,g::r,o::-`, in the format of
+    // include/uapi/linux/posix_acl_xattr.h. Without fchmod, the mode of a new
+    // file would be 0640.
+    let entry = |tag: u16, permissions: u16| {
+        [&tag.to_le_bytes()[..], &permissions.to_le_bytes(), &u32::MAX.to_le_bytes()].concat()
+    };
+    let acl = [2_u32.to_le_bytes().to_vec(), entry(1, 6), entry(4, 4), entry(0x20, 0)].concat();
+    let directory = directory();
+    let path = CString::new(directory.path().as_os_str().as_bytes()).unwrap();
+    let name = c"system.posix_acl_default".as_ptr();
+    // SAFETY: the path and the name are C strings, and `acl` is readable memory
+    // of this length.
+    let set = unsafe { libc::setxattr(path.as_ptr(), name, acl.as_ptr().cast(), acl.len(), 0) };
+    if set != 0 {
+        return lacking(test_name!(), &format!("ACLs: {}", io::Error::last_os_error()));
+    }
+    let control = directory.path().join("control");
+    fs::write(&control, OLD).unwrap();
+    assert_eq!(control.metadata().unwrap().mode() & 0o7777, 0o640);
+    let file = directory.path().join("FILE");
     report(&mut program_to(&file));
-    assert_ne!(fs::read_to_string(&file).unwrap(), OLD);
+    assert_eq!(file.metadata().unwrap().mode() & 0o7777, 0o644);
 }

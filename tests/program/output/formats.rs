@@ -199,11 +199,56 @@ fn every_hostname_of_the_kernel_fits_and_is_escaped() {
         return;
     }
     let procfs = numbered();
-    for name in hostile(0).into_iter().filter(|name| name.len() <= 64).chain([vec![b'x'; 64]]) {
+    for name in hostile_hosts().into_iter().chain([vec![b'x'; 64]]) {
         // SAFETY: `name` is readable memory of this length.
         assert_eq!(unsafe { libc::sethostname(name.as_ptr().cast(), name.len()) }, 0);
-        let printed = report(plain_program().args(["-f", "collectd"]).arg(procfs.path()));
-        assert_eq!(printed, for_collectd(&shown(&name), "10"));
+        let mut program = plain_program();
+        program.args(["-f", "collectd"]).arg(procfs.path());
+        assert_eq!(report(&mut program), for_collectd(&shown(&name), "10"));
+    }
+    for name in ["", "a/b"] {
+        // SAFETY: `name` is readable memory of this length.
+        assert_eq!(unsafe { libc::sethostname(name.as_ptr().cast(), name.len()) }, 0);
+        let mut program = plain_program();
+        fails(program.args(["-f", "collectd"]).arg(procfs.path()), 1, NOT_A_HOST);
+        program.env("COLLECTD_HOSTNAME", "here");
+        assert_eq!(report(&mut program), for_collectd("here", "10"));
+        program.env("COLLECTD_HOSTNAME", "a/b");
+        fails(&mut program, 1, NOT_A_HOST);
+    }
+}
+
+const NOT_A_HOST: &str =
+    "network-connections: host name: Empty, or with a slash (set COLLECTD_HOSTNAME)\n";
+
+/// Returns the hostile words that are hosts for collectd.
+fn hostile_hosts() -> Vec<Vec<u8>> {
+    let mut words = hostile(0);
+    words.iter_mut().for_each(|word| word.retain(|&byte| byte != b'/'));
+    // A longer host may not fit.
+    words.retain(|word| word.len() <= 64);
+    words
+}
+
+#[test]
+fn an_interval_that_is_no_number_is_an_error_for_collectd() {
+    let procfs = numbered();
+    let run = |interval: &str| {
+        let mut program = plain_program();
+        program.env("COLLECTD_HOSTNAME", "here").env("COLLECTD_INTERVAL", interval);
+        program.args(["-f", "collectd"]).arg(procfs.path());
+        program
+    };
+    for interval in ["1", "10", "10.000", "0.500", "0.001", "86400.", "007"] {
+        assert_eq!(report(&mut run(interval)), for_collectd("here", interval));
+    }
+    let message = "network-connections: COLLECTD_INTERVAL: Not a number of seconds above 0\n";
+    for interval in
+        ["0", "0.000", ".5", "-1", "1e3", "1,5", "1.5.0", " 1", "10s", "nan", "inf", "x"]
+    {
+        fails(&mut run(interval), 1, message);
+        // The other formats have no interval.
+        report(run(interval).args(["-f", "influx"]));
     }
 }
 
@@ -230,16 +275,11 @@ fn a_long_host_is_shown_whole_or_is_an_error() {
 #[test]
 fn hostile_environment_variables_are_escaped_for_collectd() {
     let procfs = numbered();
-    // A longer string may not fit.
-    for word in hostile(0).into_iter().filter(|word| word.len() <= 64) {
-        let run = |host: &[u8], interval: &[u8]| {
-            let mut program = plain_program();
-            program.env("COLLECTD_HOSTNAME", OsStr::from_bytes(host));
-            program.env("COLLECTD_INTERVAL", OsStr::from_bytes(interval));
-            report(program.args(["-f", "collectd"]).arg(procfs.path()))
-        };
-        assert_eq!(run(&word, b"60"), for_collectd(&shown(&word), "60"));
-        assert_eq!(run(b"here", &word), for_collectd("here", &shown(&word)));
+    for word in hostile_hosts() {
+        let mut program = plain_program();
+        program.env("COLLECTD_HOSTNAME", OsStr::from_bytes(&word)).env("COLLECTD_INTERVAL", "60");
+        program.args(["-f", "collectd"]).arg(procfs.path());
+        assert_eq!(report(&mut program), for_collectd(&shown(&word), "60"));
     }
 }
 

@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::harness::{
-    TABLES, TRACKED_ROW, before_exec, in_namespace, lock, message, mkfifo, no_namespace, numbered,
-    pipe, procfs, program, refusal, report, sources, unshare,
+    TABLES, TRACKED_ROW, before_exec, in_namespace, message, mkfifo, no_namespace, numbered, pipe,
+    procfs, program, refusal, report, sources, unshare,
 };
 use crate::samples::socket_table::HEADER;
 
@@ -261,14 +261,8 @@ fn signals_end_a_program_that_waits_for_another_process() {
     assert_eq!(unsafe { libc::fcntl(writer.as_raw_fd(), libc::F_SETFL, 0) }, 0);
     let mut into_full_pipe = every("1", procfs.path());
     into_full_pipe.stdout(writer);
-    // A program that waits for a run that has locked the directory of the file.
-    let directory = tempfile::tempdir().unwrap();
-    let locked = File::open(&directory).unwrap();
-    lock(&locked);
-    let mut into_file = every("1", procfs.path());
-    into_file.arg("-o").arg(directory.path().join("FILE"));
 
-    let mut children = [every("1", procfs_with_fifo.path()), into_full_pipe, into_file]
+    let mut children = [every("1", procfs_with_fifo.path()), into_full_pipe]
         .map(|mut program| (program.spawn().unwrap(), format!("{program:?}")));
     // The programs receive one tick or two meanwhile.
     thread::sleep(Duration::from_millis(1200));
@@ -432,6 +426,37 @@ fn signals_end_the_first_process_of_a_pid_namespace() {
             ends_within(&mut running.child, Duration::from_millis(500)).code(),
             Some(status)
         );
+        assert_eq!(running.errors(), "");
+    }
+}
+
+#[test]
+fn signals_end_the_first_process_although_each_report_is_late() {
+    let (procfs, fifo) = procfs_with_fifo();
+    // Each report takes longer than the interval, so a tick is always pending.
+    thread::spawn(move || {
+        loop {
+            let Ok(mut fifo) = OpenOptions::new().write(true).open(&fifo) else { return };
+            thread::sleep(Duration::from_millis(1100));
+            let _ = fifo.write_all(HEADER.as_bytes());
+            drop(fifo);
+            // The program has to see the end of the table.
+            thread::sleep(Duration::from_millis(100));
+        }
+    });
+    for (signal, status) in [(libc::SIGTERM, 143), (libc::SIGINT, 130)] {
+        let mut program = every("1", procfs.path());
+        program.process_group(0);
+        let mut running = match Running::start(first_process(program)) {
+            Ok(running) => running,
+            Err(error) => return no_namespace(test_name!(), &error),
+        };
+        for _ in 0..2 {
+            running.next();
+        }
+        send_signal(-(running.child.id() as libc::pid_t), signal);
+        let ended = ends_within(&mut running.child, Duration::from_secs(4));
+        assert_eq!(ended.code(), Some(status));
         assert_eq!(running.errors(), "");
     }
 }

@@ -153,7 +153,8 @@ fn sockets_are_counted_without_any_privilege() {
         program.env("COLLECTD_HOSTNAME", "here").args(["-a", "-i1"]).args(&case);
         running.push((program.stdout(Stdio::piped()).spawn().unwrap(), expected, case));
     }
-    let message = "network-connections: /FILE.tmp: Read-only file system\n";
+    let message =
+        "network-connections: /FILE (temporary file in its directory): Read-only file system\n";
     fails(confined(&root, NOBODY).args(["-o", "/FILE"]), 1, message);
 
     for (mut child, expected, case) in running {
