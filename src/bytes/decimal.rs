@@ -1,10 +1,10 @@
 //! Decimal numbers in a command line or in procfs.
 
 /// Parses decimal digits. Returns nothing if `digits` is empty or contains a
-/// byte that is not a digit. A number above [`i32::MAX`] becomes [`i32::MAX`].
-/// The program needs no larger number of connections, ports or seconds.
-pub fn parse_decimal(digits: &[u8]) -> Option<i32> {
-    let mut number: i32 = 0;
+/// byte that is not a digit. A number above [`u32::MAX`] becomes [`u32::MAX`],
+/// as in the counters of a report.
+pub fn parse_decimal(digits: &[u8]) -> Option<u32> {
+    let mut number: u32 = 0;
     for digit in digits {
         let digit @ 0..=9 = digit.wrapping_sub(b'0') else { return None };
         number = number.saturating_mul(10).saturating_add(digit.into());
@@ -13,10 +13,10 @@ pub fn parse_decimal(digits: &[u8]) -> Option<i32> {
 }
 
 /// Parses an optional minus sign and decimal digits. [`parse_decimal`] parses
-/// the digits, so the result is from -[`i32::MAX`] to [`i32::MAX`].
-pub fn parse_integer(text: &[u8]) -> Option<i32> {
+/// the digits, so the result is from -[`u32::MAX`] to [`u32::MAX`].
+pub fn parse_integer(text: &[u8]) -> Option<i64> {
     match text {
-        [b'-', digits @ ..] => Some(-parse_decimal(digits)?),
-        digits => parse_decimal(digits),
+        [b'-', digits @ ..] => Some(-i64::from(parse_decimal(digits)?)),
+        digits => parse_decimal(digits).map(i64::from),
     }
 }

@@ -100,7 +100,7 @@ impl<'q, 'a> Plan<'q, 'a> {
     /// Returns the seconds from one report to the next, or nothing if the run
     /// ends after one report.
     pub fn seconds(&self) -> Option<i32> {
-        self.interval.and_then(parse_decimal)
+        self.interval.and_then(parse_seconds)
     }
 }
 
@@ -225,10 +225,10 @@ impl<'a> Parser<'_, '_, 'a> {
             OptionName::Critical => return self.set_range(Severity::Critical, value),
             OptionName::Output if value.is_empty() => return Err(Problem::EmptyFile),
             OptionName::Output => self.plan.output = Some(value),
-            OptionName::Interval => match parse_decimal(value) {
-                Some(1..=LONGEST_INTERVAL) => self.plan.interval = Some(value),
-                _ => return Err(Problem::InvalidInterval),
-            },
+            OptionName::Interval => {
+                parse_seconds(value).ok_or(Problem::InvalidInterval)?;
+                self.plan.interval = Some(value);
+            }
             OptionName::Help => self.set_outcome(Ok(Request::Help)),
             OptionName::Version => self.set_outcome(Ok(Request::Version)),
         }
@@ -306,6 +306,12 @@ impl<'a> Parser<'_, '_, 'a> {
         };
         Ok(())
     }
+}
+
+/// Parses a number of seconds from 1 to [`LONGEST_INTERVAL`].
+fn parse_seconds(digits: &[u8]) -> Option<i32> {
+    let seconds = i32::try_from(parse_decimal(digits)?).ok()?;
+    (1..=LONGEST_INTERVAL).contains(&seconds).then_some(seconds)
 }
 
 fn add_port(ports: &mut PortList, value: &[u8]) -> Result<(), Problem> {

@@ -27,7 +27,7 @@ pub fn kernel_dump_is_reliable(release: &[u8]) -> bool {
 fn leading_number(text: &[u8]) -> u32 {
     let is_other = |byte: &u8| !byte.is_ascii_digit();
     let digits = text.split(is_other).next().unwrap_or_default();
-    parse_decimal(digits).map_or(0, i32::unsigned_abs)
+    parse_decimal(digits).unwrap_or(0)
 }
 
 // The libc crate lacks these constants of include/uapi/linux/inet_diag.h and

@@ -53,7 +53,7 @@ pub enum Severity {
 /// range with `@` raises an alert for every number inside the range. START and
 /// END are inside the range. A missing `START:` means 0, and the START `~`
 /// means no lower limit. A missing END means no upper limit. All numbers are
-/// integers, and a number above `i32::MAX` counts as `i32::MAX`.
+/// integers, and a number above `u32::MAX` counts as `u32::MAX`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AlertRange<'a> {
     /// The text of the range in the command line, with any `@`.
@@ -100,8 +100,8 @@ fn strip_at_prefix(range: &[u8]) -> (bool, &[u8]) {
 
 /// The least and the greatest number inside a range.
 struct Bounds {
-    start: i32,
-    end: i32,
+    start: i64,
+    end: i64,
 }
 
 impl Bounds {
@@ -110,15 +110,14 @@ impl Bounds {
         let (start, end) = match split_once(text, b':') {
             (end, None) => (0, parse_integer(end)?),
             (start, Some(end)) => (
-                if start == b"~" { i32::MIN } else { parse_integer(start)? },
-                if end.is_empty() { i32::MAX } else { parse_integer(end)? },
+                if start == b"~" { i64::MIN } else { parse_integer(start)? },
+                if end.is_empty() { i64::MAX } else { parse_integer(end)? },
             ),
         };
         (start <= end).then_some(Bounds { start, end })
     }
 
     fn contains(&self, number: u32) -> bool {
-        let number = i32::try_from(number).unwrap_or(i32::MAX);
-        self.start <= number && number <= self.end
+        (self.start..=self.end).contains(&i64::from(number))
     }
 }

@@ -57,8 +57,8 @@ impl TemporaryName {
         let dot = rest.iter().position(|&byte| byte == b'.')?;
         let (random, suffix) = rest.split_at_checked(dot)?;
         Some(TemporaryName {
-            process: parse_decimal(process)?.unsigned_abs(),
-            random: parse_decimal(random)?.unsigned_abs(),
+            process: parse_decimal(process)?,
+            random: parse_decimal(random)?,
             suffix: Suffix::from_name(suffix)?,
         })
     }

@@ -11,6 +11,7 @@ mod harness;
 mod properties;
 mod sample_counts;
 
+mod bytes;
 mod cli;
 mod kernel;
 mod model;

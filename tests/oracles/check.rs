@@ -115,9 +115,9 @@ pub struct Range<'a> {
     end: i128,
 }
 
-/// The greatest number that the program distinguishes in a range. No system has
-/// memory for so many sockets.
-const MANY: i128 = i32::MAX as i128;
+/// The greatest number that the program distinguishes in a range, at which its
+/// counters saturate.
+const MANY: i128 = u32::MAX as i128;
 
 /// Parses `[@]END`, `[@]START:` or `[@]START:END`, where START may be `~`.
 /// Returns nothing if the range is invalid.
@@ -148,8 +148,7 @@ fn number(text: &str) -> Option<i128> {
 
 impl Range<'_> {
     fn alerts(&self, number: u32) -> bool {
-        let number = i128::from(number).min(MANY);
-        (self.start..=self.end).contains(&number) == self.is_inside
+        (self.start..=self.end).contains(&i128::from(number)) == self.is_inside
     }
 }
 

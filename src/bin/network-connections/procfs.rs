@@ -216,6 +216,6 @@ fn read_number(directory: &Fd, file: ProcFile, buffer: &mut Buffer) -> Result<u3
         // Some kernels print the greatest limit, which is no limit, with a
         // sign.
         (b"-1", _) if file == ProcFile::ConntrackMax => Ok(TableFill::NO_LIMIT),
-        (digits, _) => parse_decimal(digits).map(i32::unsigned_abs).ok_or(Errno::INVAL),
+        (digits, _) => parse_decimal(digits).ok_or(Errno::INVAL),
     }
 }

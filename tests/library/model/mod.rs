@@ -3,3 +3,4 @@ mod key;
 mod percentage;
 mod schema;
 mod socket;
+mod threshold;

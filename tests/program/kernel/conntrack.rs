@@ -527,10 +527,22 @@ fn a_report_without_the_fill_of_the_table_succeeds() {
     }
     // A number needs no newline. A number that is too large saturates.
     let procfs = procfs(TABLE, &[(COUNT, "9"), (MAX, "99999999999999999999")]);
-    let limit = report(&mut conntrack(&["-qtable.limit"], procfs.path()));
-    assert!(limit.trim().parse::<u32>().unwrap() >= i32::MAX as u32, "{limit}");
-    let keys = ["-qtable.entries", "-qtable.percent", "-qtable.replied_percent"];
-    assert_eq!(report(&mut conntrack(&keys, procfs.path())), "9\n0\n0\n");
+    let keys = ["-qtable.limit", "-qtable.entries", "-qtable.percent", "-qtable.replied_percent"];
+    assert_eq!(report(&mut conntrack(&keys, procfs.path())), "4294967295\n9\n0\n0\n");
+}
+
+#[test]
+fn a_limit_of_32_bits_is_counted_and_checked() {
+    for (limit, status) in
+        [("3000000000\n", 1), ("3999999999\n", 1), ("4000000000\n", 0), ("4294967295\n", 0)]
+    {
+        let procfs = procfs(TABLE, &[(COUNT, "9\n"), (MAX, limit)]);
+        assert_eq!(report(&mut conntrack(&["-qtable.limit"], procfs.path())), limit);
+        let check = &mut conntrack(&["-wtable.limit=4000000000:"], procfs.path());
+        let (exit_status, line) = run_check(check);
+        assert_eq!(exit_status, Some(status), "{line}");
+        assert!(line.contains(&format!(" - table.limit is {}", limit.trim_end())), "{line}");
+    }
 }
 
 /// Asserts that queries and checks of the fill fail, because the program cannot

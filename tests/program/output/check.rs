@@ -35,7 +35,7 @@ fn unknown(command: &mut Command) -> String {
 #[test]
 fn ranges_follow_the_plugin_guidelines() {
     // A range, the numbers that raise an alert, and the numbers that do not.
-    let cases: [(&str, &[usize], &[usize]); 28] = [
+    let cases: [(&str, &[usize], &[usize]); 29] = [
         ("10", &[11, 47], &[0, 9, 10]),
         ("0", &[1, 47], &[0]),
         ("10:", &[0, 9], &[10, 11, 47]),
@@ -61,6 +61,7 @@ fn ranges_follow_the_plugin_guidelines() {
         ("010", &[11], &[10]),
         // Bounds above the largest possible count, and below zero.
         ("2147483647", &[], &[0, 47]),
+        ("4294967295", &[], &[0, 47]),
         ("99999999999999999999", &[], &[0, 47]),
         ("99999999999:", &[0, 47], &[]),
         ("-99999999999:10", &[11], &[0, 10]),
