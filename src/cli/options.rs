@@ -125,7 +125,7 @@ Counts network connections by protocol and TCP state, as JSON by default.
     let keys = template!(
         "
 KEY is GROUP.STATE, or GROUP for all of it.
-RANGE is [@][START:][END]: a number outside (with @ inside) raises an alert.
+RANGE is [@]END or [@][START]:[END]: outside (with @ inside) raises an alert.
 GROUP: tcp4 tcp6 udp4 udp6 tcp udp all
 STATE: <socket-states>
        <more-socket-states>

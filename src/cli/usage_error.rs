@@ -60,7 +60,7 @@ problems! {
     /// The value of `--warning` or `--critical` has no equals sign.
     InvalidThreshold "invalid threshold '<argument>' (expected KEY=RANGE)"
     /// A RANGE is malformed, or its start is above its end.
-    InvalidRange "invalid RANGE '<argument>' (expected [@][START:][END], whole numbers in order)"
+    InvalidRange "invalid RANGE '<argument>' (expected [@]END or [@][START]:[END], whole numbers in order)"
     /// SECONDS is not a number, is 0, or is longer than a day.
     InvalidInterval "invalid SECONDS '<argument>' (expected a number from 1 to 86400)"
     /// The command line has `--source netlink` and a PATH other than `/proc`.

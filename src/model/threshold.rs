@@ -47,13 +47,13 @@ pub enum Severity {
 }
 
 /// A range in the format of the Monitoring Plugins Development Guidelines:
-/// `[@][START:][END]`.
+/// `[@]END` or `[@][START]:[END]`.
 ///
 /// A range without `@` raises an alert for every number outside the range. A
 /// range with `@` raises an alert for every number inside the range. START and
-/// END are inside the range. A missing `START:` means 0, and the START `~`
-/// means no lower limit. A missing END means no upper limit. All numbers are
-/// integers, and a number above `u32::MAX` counts as `u32::MAX`.
+/// END are inside the range. A missing START means 0, and the START `~` means
+/// no lower limit. After a colon, a missing END means no upper limit. All
+/// numbers are integers, and a number above `u32::MAX` counts as `u32::MAX`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AlertRange<'a> {
     /// The text of the range in the command line, with any `@`.
@@ -64,8 +64,9 @@ pub struct AlertRange<'a> {
 }
 
 impl<'a> AlertRange<'a> {
-    /// Parses a range. Returns nothing if the range is empty or malformed, or
-    /// if its START is above its END.
+    /// Parses a range. Returns nothing if the range is malformed, or if its
+    /// START is above its END. The texts `` and `@` are malformed: they usually
+    /// mean that a variable in a script is unset.
     pub fn parse(text: &'a [u8]) -> Option<AlertRange<'a>> {
         Bounds::parse(strip_at_prefix(text).1)?;
         Some(AlertRange { text })
@@ -105,13 +106,20 @@ struct Bounds {
 }
 
 impl Bounds {
-    /// Parses `[START:][END]`.
+    /// Parses `END` or `[START]:[END]`.
     fn parse(text: &[u8]) -> Option<Bounds> {
         let (start, end) = match split_once(text, b':') {
             (end, None) => (0, parse_integer(end)?),
             (start, Some(end)) => (
-                if start == b"~" { i64::MIN } else { parse_integer(start)? },
-                if end.is_empty() { i64::MAX } else { parse_integer(end)? },
+                match start {
+                    b"~" => i64::MIN,
+                    b"" => 0,
+                    start => parse_integer(start)?,
+                },
+                match end {
+                    b"" => i64::MAX,
+                    end => parse_integer(end)?,
+                },
             ),
         };
         (start <= end).then_some(Bounds { start, end })

@@ -73,14 +73,16 @@ pub fn compose(queries: &[Query], counts: &Counts, text: &mut TextBuffer) -> Sta
 }
 
 /// Appends ` (inside BOUNDS)` or ` (outside BOUNDS)`: the numbers on this side
-/// of the bounds raise the alert. If the bounds have no start, the function
-/// adds the start 0.
+/// of the bounds raise the alert. If the bounds lack a start, the function adds
+/// the start 0.
 fn explain(range: AlertRange, text: &mut TextBuffer) {
     let (alerts_inside, bounds) = range.alerts_inside_and_bounds();
     text.push(if alerts_inside { b" (inside " } else { b" (outside " });
-    if split_once(bounds, b':').1.is_none() {
-        text.push(b"0:");
-    }
+    text.push(match split_once(bounds, b':') {
+        (_, None) => b"0:",
+        (b"", Some(_)) => b"0",
+        (_, Some(_)) => b"",
+    });
     text.push_escaped(bounds);
     text.push(b")");
 }

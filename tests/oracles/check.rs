@@ -119,15 +119,19 @@ pub struct Range<'a> {
 /// counters saturate.
 const MANY: i128 = u32::MAX as i128;
 
-/// Parses `[@]END`, `[@]START:` or `[@]START:END`, where START may be `~`.
-/// Returns nothing if the range is invalid.
+/// Parses `[@]END` or `[@][START]:[END]`, where START may be `~`. Returns
+/// nothing if the range is invalid.
 pub fn range(text: &[u8]) -> Option<Range<'_>> {
     let text = str::from_utf8(text).ok()?;
     let bounds = text.strip_prefix('@').unwrap_or(text);
     let (start, end) = match *bounds.split(':').collect::<Vec<_>>() {
         [end] => (0, number(end)?),
         [start, end] => {
-            let start = if start == "~" { i128::MIN } else { number(start)? };
+            let start = match start {
+                "~" => i128::MIN,
+                "" => 0,
+                start => number(start)?,
+            };
             (start, if end.is_empty() { MANY } else { number(end)? })
         }
         _ => return None,
@@ -172,7 +176,11 @@ pub fn line(queries: &[Query], numbers: &Numbers) -> (u8, String) {
         match alert {
             Some((_, range)) => {
                 let side = if range.is_inside { "inside" } else { "outside" };
-                let start = if range.bounds.contains(':') { "" } else { "0:" };
+                let start = match range.bounds.find(':') {
+                    None => "0:",
+                    Some(0) => "0",
+                    Some(_) => "",
+                };
                 let bounds = shown(range.bounds.as_bytes());
                 findings.push(format!("{key} is {number} ({side} {start}{bounds})"));
             }

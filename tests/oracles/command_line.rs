@@ -292,7 +292,9 @@ pub fn message(UsageError { problem, argument }: UsageError) -> String {
         Problem::InvalidKey => format!("invalid KEY '{word}' (expected GROUP or GROUP.STATE)"),
         Problem::InvalidThreshold => format!("invalid threshold '{word}' (expected KEY=RANGE)"),
         Problem::InvalidRange => {
-            format!("invalid RANGE '{word}' (expected [@][START:][END], whole numbers in order)")
+            format!(
+                "invalid RANGE '{word}' (expected [@]END or [@][START]:[END], whole numbers in order)"
+            )
         }
         Problem::InvalidInterval => {
             format!("invalid SECONDS '{word}' (expected a number from 1 to 86400)")

@@ -164,7 +164,7 @@ fn usage_errors_have_exit_status_2_and_a_hint() {
         (
             Problem::InvalidRange,
             b"2:1",
-            "invalid RANGE '2:1' (expected [@][START:][END], whole numbers in order)",
+            "invalid RANGE '2:1' (expected [@]END or [@][START]:[END], whole numbers in order)",
         ),
         (Problem::InvalidInterval, b"0", "invalid SECONDS '0' (expected a number from 1 to 86400)"),
         (

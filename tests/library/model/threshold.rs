@@ -8,6 +8,30 @@ fn alerts(range: &str, number: u32) -> bool {
 }
 
 #[test]
+fn a_range_without_a_start_begins_at_0() {
+    for (range, same) in [
+        ("10", "0:10"),
+        (":10", "0:10"),
+        ("@10", "@0:10"),
+        ("@:10", "@0:10"),
+        (":", "0:"),
+        ("@:", "@0:"),
+        (":0", "0:0"),
+    ] {
+        for number in [0, 1, 9, 10, 11, u32::MAX] {
+            assert_eq!(alerts(range, number), alerts(same, number), "{range} and {number}");
+        }
+    }
+}
+
+#[test]
+fn a_range_needs_an_end_or_a_colon() {
+    for range in ["", "@", "~", "@~", ":-1", "::", ":~", "1:0", "@@1", "1@"] {
+        assert_eq!(AlertRange::parse(range.as_bytes()), None, "{range:?}");
+    }
+}
+
+#[test]
 fn a_range_distinguishes_all_numbers_of_32_bits() {
     const MAX: u32 = u32::MAX;
     // A range, the numbers that raise an alert, and the numbers that do not.

@@ -70,7 +70,7 @@ fn bytes_of_an_argument_are_printed_as_ascii() {
             &["-c"],
             "tcp=",
             2,
-            "invalid RANGE '{}' (expected [@][START:][END], whole numbers in order)",
+            "invalid RANGE '{}' (expected [@]END or [@][START]:[END], whole numbers in order)",
         ),
         (&["-w"], "=1:", 2, "invalid KEY '{}' (expected GROUP or GROUP.STATE)"),
         (

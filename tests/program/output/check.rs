@@ -35,9 +35,12 @@ fn unknown(command: &mut Command) -> String {
 #[test]
 fn ranges_follow_the_plugin_guidelines() {
     // A range, the numbers that raise an alert, and the numbers that do not.
-    let cases: [(&str, &[usize], &[usize]); 29] = [
+    let cases: [(&str, &[usize], &[usize]); 34] = [
         ("10", &[11, 47], &[0, 9, 10]),
         ("0", &[1, 47], &[0]),
+        (":10", &[11, 47], &[0, 9, 10]),
+        (":0", &[1, 47], &[0]),
+        (":", &[], &[0, 47]),
         ("10:", &[0, 9], &[10, 11, 47]),
         ("0:", &[], &[0, 47]),
         ("~:10", &[11, 47], &[0, 10]),
@@ -51,6 +54,8 @@ fn ranges_follow_the_plugin_guidelines() {
         ("-5:", &[], &[0, 47]),
         ("@10", &[0, 10], &[11, 47]),
         ("@0", &[0], &[1]),
+        ("@:10", &[0, 10], &[11, 47]),
+        ("@:", &[0, 47], &[]),
         ("@10:", &[10, 47], &[0, 9]),
         ("@~:10", &[0, 10], &[11, 47]),
         ("@~:", &[0, 47], &[]),
@@ -86,10 +91,10 @@ fn ranges_follow_the_plugin_guidelines() {
 #[test]
 fn an_invalid_range_is_refused() {
     let ranges = [
-        "", ":", ":10", "@", "@:", "@:10", "~", "@~", "~~:1", "~:~", "1:~", "~1:2", "20:10",
-        "@20:10", "-5", "@-1", "-1:-5", "0:-1", "1.5", "1.0", "1:2.5", "1:2:3", "1::2", "10::",
-        "1,2", "1 ", " 1", "1: 2", "+1", "--1:5", "-:5", "1:-", "1e3", "0x10", "ten", "@@1", "1@",
-        "10:@20", "1=2", "=1", "10%", "1\n", "\u{661}", "|",
+        "", "@", ":-1", "@:-1", ":~", ":@10", ":10:", "::", "@::", "~", "@~", "~~:1", "~:~", "1:~",
+        "~1:2", "20:10", "@20:10", "-5", "@-1", "-1:-5", "0:-1", "1.5", "1.0", "1:2.5", "1:2:3",
+        "1::2", "10::", "1,2", "1 ", " 1", "1: 2", "+1", "--1:5", "-:5", "1:-", "1e3", "0x10",
+        "ten", "@@1", "1@", "10:@20", "1=2", "=1", "10%", "1\n", "\u{661}", "|",
     ];
     for range in ranges {
         for option in ["-w", "--critical"] {
@@ -100,7 +105,7 @@ fn an_invalid_range_is_refused() {
     }
     assert_eq!(
         unknown(program().arg("-wtcp=5:1")),
-        "invalid RANGE '5:1' (expected [@][START:][END], whole numbers in order); \
+        "invalid RANGE '5:1' (expected [@]END or [@][START]:[END], whole numbers in order); \
          see 'network-connections --help'"
     );
 }
@@ -109,7 +114,7 @@ fn an_invalid_range_is_refused() {
 fn the_text_names_each_alert_and_the_performance_data_each_key() {
     // The states of tcp4 have 0 to 11 sockets, the states of tcp6 12 to 23, and
     // so on.
-    let cases: [(&[&str], i32, &str); 17] = [
+    let cases: [(&[&str], i32, &str); 21] = [
         (
             &["-w", "tcp4.LISTEN=7", "-c", "udp=~:"],
             0,
@@ -137,6 +142,10 @@ fn the_text_names_each_alert_and_the_performance_data_each_key() {
             2,
             "CRITICAL - tcp4 is 66 (outside 0:1) | 'tcp4'=66;66;1;0;",
         ),
+        (&["-w", "tcp4=:65"], 1, "WARNING - tcp4 is 66 (outside 0:65) | 'tcp4'=66;:65;;0;"),
+        (&["-w", "tcp4=@:66"], 1, "WARNING - tcp4 is 66 (inside 0:66) | 'tcp4'=66;@:66;;0;"),
+        (&["-w", "tcp4=@:"], 1, "WARNING - tcp4 is 66 (inside 0:) | 'tcp4'=66;@:;;0;"),
+        (&["-w", "tcp4=:", "-c", "tcp4=:66"], 0, "OK - tcp4 is 66 | 'tcp4'=66;:;:66;0;"),
         (&["-w", "tcp4=@66"], 1, "WARNING - tcp4 is 66 (inside 0:66) | 'tcp4'=66;@66;;0;"),
         (&["-w", "tcp4=@1:99"], 1, "WARNING - tcp4 is 66 (inside 1:99) | 'tcp4'=66;@1:99;;0;"),
         (&["-c", "tcp4=@~:66"], 2, "CRITICAL - tcp4 is 66 (inside ~:66) | 'tcp4'=66;;@~:66;0;"),
