@@ -36,6 +36,10 @@ impl Argument<'_> {
 /// short option is the rest of the word, or the next word if the rest is empty.
 /// The value of a long option is the text after the equals sign, or the next
 /// word if the word has no equals sign.
+///
+/// A series goes on after an unknown letter, because a later letter may make
+/// the program a monitor's plugin, and the plugin prints every error on
+/// standard output.
 #[derive(Clone, Debug)]
 pub struct Arguments<'a, Words> {
     words: Words,
@@ -61,13 +65,16 @@ impl<'a, Words: Iterator<Item = &'a [u8]>> Arguments<'a, Words> {
             let (name, rest) = option.split_at_checked(1).unwrap_or_default();
             (name, Some(rest).filter(|rest| !rest.is_empty()))
         };
-        let Some(option) = OptionName::find(name) else { return Argument::Unknown(name) };
-        if option.takes_value() {
+        let option = OptionName::find(name);
+        if option.is_some_and(OptionName::takes_value) {
             value = value.or_else(|| self.words.next());
         } else if !is_long {
             self.letters = value.take().unwrap_or_default();
         }
-        Argument::Option { option, name, value }
+        match option {
+            Some(option) => Argument::Option { option, name, value },
+            None => Argument::Unknown(name),
+        }
     }
 }
 

@@ -134,7 +134,8 @@ impl<'a> Line<'a> {
             let (argument, rest) = (&text[index..=index], &text[index + 1..]);
             let known = OPTIONS.iter().find(|(short, ..)| short.as_bytes() == argument);
             let Some((_, long, takes_value)) = known else {
-                return self.add_error(Problem::UnknownOption, argument);
+                self.add_error(Problem::UnknownOption, argument);
+                continue;
             };
             self.note_check(long);
             if *takes_value {

@@ -176,9 +176,11 @@ fn conntrack_selects_tracked_connections_and_their_keys() {
 #[test]
 fn an_invalid_command_line_is_a_usage_error() {
     type Case<'a> = (&'a [&'a [u8]], Problem, &'a [u8]);
-    let cases: [Case; 37] = [
+    let cases: [Case; 39] = [
         (&[b"-x"], Problem::UnknownOption, b"x"),
         (&[b"-ax"], Problem::UnknownOption, b"x"),
+        (&[b"-xy"], Problem::UnknownOption, b"x"),
+        (&[b"-xi"], Problem::UnknownOption, b"x"),
         (&[b"-a=1"], Problem::UnknownOption, b"="),
         (&[b"-\xff"], Problem::UnknownOption, b"\xff"),
         (&[b"- "], Problem::UnknownOption, b" "),
@@ -222,8 +224,14 @@ fn an_invalid_command_line_is_a_usage_error() {
 
 #[test]
 fn a_threshold_option_anywhere_makes_the_audience_a_monitor() {
-    let cases: [&[&[u8]]; 5] = [
+    let cases: [&[&[u8]]; 10] = [
         &[b"-wtcp=1"],
+        // A series of letters goes on after an unknown letter.
+        &[b"-xwtcp=1"],
+        &[b"-xw", b"tcp=1"],
+        &[b"-xac"],
+        &[b"-x=\xffc", b"tcp=1"],
+        &[b"-x-warning=tcp=1"],
         &[b"-x", b"--critical=tcp"],
         &[b"--help", b"-w", b"x"],
         &[b"-c"],
@@ -232,7 +240,22 @@ fn a_threshold_option_anywhere_makes_the_audience_a_monitor() {
     for arguments in cases {
         assert_eq!(parse(arguments).0.audience, Audience::Monitor, "{arguments:?}");
     }
-    assert_eq!(parse(&[b"--", b"-wtcp=1"]).0.audience, Audience::Person);
+    // The letters are a value, a path or a long name.
+    for arguments in [&[&b"--"[..], b"-wtcp=1"], &[b"-ow", b"-xoc"], &[b"-xo", b"-w"]] {
+        assert_eq!(parse(arguments).0.audience, Audience::Person, "{arguments:?}");
+    }
+    assert_eq!(parse(&[b"--xw", b"tcp=1"]).0.audience, Audience::Person);
+}
+
+#[test]
+fn an_unknown_letter_does_not_end_a_series_of_letters() {
+    let (command_line, plan) = parse(&[b"-xao", b"f", b"--"]);
+    assert_eq!(command_line.request, error(Problem::UnknownOption, b"x"));
+    assert_eq!((plan.filter.all, plan.output), (true, Some(&b"f"[..])));
+    // `-xw` takes its value, so only `/b` is a path.
+    let (command_line, plan) = parse(&[b"-xw", b"tcp=1", b"/b"]);
+    assert_eq!(command_line.request, error(Problem::UnknownOption, b"x"));
+    assert_eq!(plan.procfs, b"/b");
 }
 
 proptest! {

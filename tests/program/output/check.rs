@@ -227,7 +227,7 @@ fn every_failure_is_reported_as_unknown() {
     let path = nothing.path().to_str().unwrap();
     let see = "; see 'network-connections --help'";
     // An error may come before the option that makes the run a check.
-    let cases: [(&[&str], String); 17] = [
+    let cases: [(&[&str], String); 19] = [
         (&["-wtcp=1", path], format!("{path}/net/tcp: No such file or directory")),
         (&[path, "-ctcp=1"], format!("{path}/net/tcp: No such file or directory")),
         (&["-wtcp"], format!("invalid threshold 'tcp' (expected KEY=RANGE){see}")),
@@ -242,6 +242,8 @@ fn every_failure_is_reported_as_unknown() {
             format!("invalid KEY 'tcp.listen' (expected GROUP or GROUP.STATE){see}"),
         ),
         (&["-x", "-wtcp=1"], format!("unknown option '-x'{see}")),
+        (&["-xw", "tcp=1"], format!("unknown option '-x'{see}")),
+        (&["-axctcp=1", "-a"], format!("unknown option '-x'{see}")),
         (&["-wtcp=1", "--what"], format!("unknown option '--what'{see}")),
         (&["-ftcp", "--critical", "tcp=1"], {
             format!(
