@@ -4,7 +4,7 @@ use heapless::Vec;
 
 use super::arguments::{Argument, Arguments};
 use super::audience::Audience;
-use super::options::OptionName;
+use super::options::{OptionName, ReservedOption};
 use super::usage_error::{Problem, UsageError};
 use crate::bytes::decimal::parse_decimal;
 use crate::bytes::name_list::named_enum;
@@ -176,6 +176,12 @@ impl<'a> Parser<'_, '_, 'a> {
         let (result, name, value) = match argument {
             Argument::Path(path) => (self.set_path(path), path, path),
             Argument::Unknown(name) => (Err(Problem::UnknownOption), name, name),
+            Argument::Reserved(ReservedOption::Verbose, name) => {
+                (Err(Problem::ReservedVerbose), name, name)
+            }
+            Argument::Reserved(ReservedOption::Hostname, name) => {
+                (Err(Problem::ReservedHostname), name, name)
+            }
             Argument::Option { option, name, value } => {
                 (self.parse_option(option, value), name, value.unwrap_or_default())
             }

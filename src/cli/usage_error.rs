@@ -34,6 +34,10 @@ macro_rules! problems {
 problems! {
     /// No option has this name.
     UnknownOption "unknown option '-<argument>'"
+    /// The command line has `--verbose`, which monitoring systems may use.
+    ReservedVerbose "'-<argument>' is not supported: the output has only one level of detail"
+    /// The command line has `--hostname`, which monitoring systems may use.
+    ReservedHostname "'-<argument>' is not supported: the program counts on this host only"
     /// An option that takes no value has a value, such as `--all=yes`.
     UnwantedValue "option '-<argument>' takes no value"
     /// An option that takes a value is the last word and has no value.

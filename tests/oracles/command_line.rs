@@ -25,6 +25,13 @@ const OPTIONS: [(&str, &str, bool); 13] = [
     ("V", "version", false),
 ];
 
+/// The options that the program refuses in words, as in [`OPTIONS`], and the
+/// errors.
+const RESERVED: [(&str, &str, bool, Problem); 2] = [
+    ("v", "verbose", false, Problem::ReservedVerbose),
+    ("H", "hostname", true, Problem::ReservedHostname),
+];
+
 pub const FORMATS: [&str; 5] = ["json", "ndjson", "prometheus", "influx", "collectd"];
 
 /// The settings of a command line.
@@ -108,6 +115,14 @@ impl<'a> Line<'a> {
         let (name, value) = (&text[..length], equals.map(|index| &text[index + 1..]));
         let argument = &dashed[..=length];
         let known = OPTIONS.iter().find(|(_, long, _)| long.as_bytes() == name);
+        let reserved = RESERVED.iter().find(|(_, long, ..)| long.as_bytes() == name);
+        if let Some(&(_, _, takes_value, problem)) = reserved {
+            self.add_error(problem, argument);
+            if takes_value && value.is_none() {
+                others.next();
+            }
+            return;
+        }
         let Some((_, long, takes_value)) = known else {
             return self.add_error(Problem::UnknownOption, argument);
         };
@@ -133,6 +148,17 @@ impl<'a> Line<'a> {
             }
             let (argument, rest) = (&text[index..=index], &text[index + 1..]);
             let known = OPTIONS.iter().find(|(short, ..)| short.as_bytes() == argument);
+            let reserved = RESERVED.iter().find(|(short, ..)| short.as_bytes() == argument);
+            if let Some(&(_, _, takes_value, problem)) = reserved {
+                self.add_error(problem, argument);
+                if !takes_value {
+                    continue;
+                }
+                if rest.is_empty() {
+                    others.next();
+                }
+                return;
+            }
             let Some((_, long, takes_value)) = known else {
                 self.add_error(Problem::UnknownOption, argument);
                 continue;
@@ -275,6 +301,12 @@ pub fn message(UsageError { problem, argument }: UsageError) -> String {
     let word = shown(argument);
     let text = match problem {
         Problem::UnknownOption => format!("unknown option '-{word}'"),
+        Problem::ReservedVerbose => {
+            format!("'-{word}' is not supported: the output has only one level of detail")
+        }
+        Problem::ReservedHostname => {
+            format!("'-{word}' is not supported: the program counts on this host only")
+        }
         Problem::UnwantedValue => format!("option '-{word}' takes no value"),
         Problem::MissingValue => format!("option '-{word}' needs a value"),
         Problem::TooMany => format!("too many of option '-{word}'"),

@@ -223,6 +223,43 @@ fn an_invalid_command_line_is_a_usage_error() {
 }
 
 #[test]
+fn a_reserved_option_is_refused_with_its_value() {
+    use Problem::{ReservedHostname, ReservedVerbose, UnknownOption};
+    // The arguments, the error, its argument, whether the run is a check, and
+    // the path.
+    type Case<'a> = (&'a [&'a [u8]], Problem, &'a [u8], bool, &'a [u8]);
+    let cases: [Case; 18] = [
+        (&[b"-v"], ReservedVerbose, b"v", false, b"/proc"),
+        (&[b"-vvv"], ReservedVerbose, b"v", false, b"/proc"),
+        (&[b"--verbose"], ReservedVerbose, b"-verbose", false, b"/proc"),
+        (&[b"--verbose=2", b"/p"], ReservedVerbose, b"-verbose", false, b"/p"),
+        (&[b"-v", b"/p"], ReservedVerbose, b"v", false, b"/p"),
+        (&[b"-vwtcp=1", b"/p"], ReservedVerbose, b"v", true, b"/p"),
+        (&[b"-avc", b"tcp=1"], ReservedVerbose, b"v", true, b"/proc"),
+        (&[b"-vh"], ReservedVerbose, b"v", false, b"/proc"),
+        (&[b"-vx"], ReservedVerbose, b"v", false, b"/proc"),
+        (&[b"-H"], ReservedHostname, b"H", false, b"/proc"),
+        (&[b"-H", b"localhost", b"/p"], ReservedHostname, b"H", false, b"/p"),
+        // The text after the letter is a value, and no series of letters.
+        (&[b"-Hwww", b"/p"], ReservedHostname, b"H", false, b"/p"),
+        (&[b"-aHwww.example", b"/p"], ReservedHostname, b"H", false, b"/p"),
+        (&[b"-H", b"-wtcp=1", b"/p"], ReservedHostname, b"H", false, b"/p"),
+        (&[b"-Hh", b"-wtcp=1"], ReservedHostname, b"H", true, b"/proc"),
+        (&[b"--hostname", b"h", b"/p"], ReservedHostname, b"-hostname", false, b"/p"),
+        (&[b"--hostname=h", b"/p"], ReservedHostname, b"-hostname", false, b"/p"),
+        (&[b"-xvHh"], UnknownOption, b"x", false, b"/proc"),
+    ];
+    for (arguments, problem, argument, is_check, path) in cases {
+        let (command_line, plan) = parse(arguments);
+        assert_eq!(command_line.request, error(problem, argument), "{arguments:?}");
+        assert_eq!(command_line.audience == Audience::Monitor, is_check, "{arguments:?}");
+        assert_eq!(plan.procfs, path, "{arguments:?}");
+    }
+    let (command_line, _) = parse(&[b"-h", b"-v", b"-Hh"]);
+    assert_eq!(command_line.request, Ok(Request::Help));
+}
+
+#[test]
 fn a_threshold_option_anywhere_makes_the_audience_a_monitor() {
     let cases: [&[&[u8]]; 10] = [
         &[b"-wtcp=1"],

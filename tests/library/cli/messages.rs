@@ -142,9 +142,19 @@ fn a_failure_message_names_the_resource_and_the_reason() {
 
 #[test]
 fn usage_errors_have_exit_status_2_and_a_hint() {
-    let cases: [(Problem, &[u8], &str); 18] = [
+    let cases: [(Problem, &[u8], &str); 20] = [
         (Problem::UnknownOption, b"\n", "unknown option '-\\x0a'"),
         (Problem::UnknownOption, b"-", "unknown option '--'"),
+        (
+            Problem::ReservedVerbose,
+            b"v",
+            "'-v' is not supported: the output has only one level of detail",
+        ),
+        (
+            Problem::ReservedHostname,
+            b"-hostname",
+            "'--hostname' is not supported: the program counts on this host only",
+        ),
         (Problem::UnwantedValue, b"-all", "option '--all' takes no value"),
         (Problem::MissingValue, b"i", "option '-i' needs a value"),
         (Problem::TooMany, b"-query", "too many of option '--query'"),

@@ -83,7 +83,15 @@ const EMPTY_FORMAT: &str =
 
 #[test]
 fn an_invalid_option_or_value_is_refused() {
-    let cases: [(&[&str], &str); 36] = [
+    let cases: [(&[&str], &str); 38] = [
+        (
+            &["--verbose", "/proc"],
+            "'--verbose' is not supported: the output has only one level of detail",
+        ),
+        (
+            &["--hostname", "h", "/a", "/b"],
+            "'--hostname' is not supported: the program counts on this host only",
+        ),
         (&["-q"], "option '-q' needs a value"),
         (&["-aq"], "option '-q' needs a value"),
         (&["--query"], "option '--query' needs a value"),
@@ -217,6 +225,14 @@ fn the_first_of_help_version_and_an_error_decides() {
         assert_eq!(report(program().args(arguments)), expected, "{arguments:?}");
     }
     assert_eq!(refusal(program().args(["--what", "-h"])), "unknown option '--what'");
+}
+
+#[test]
+fn the_help_does_not_list_the_reserved_options() {
+    let help = report(program().arg("--help"));
+    for name in ["-v", "--verbose", "-H", "--hostname"] {
+        assert!(!help.split([' ', ',', '\n']).any(|word| word == name), "{name}");
+    }
 }
 
 #[test]

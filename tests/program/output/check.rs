@@ -227,7 +227,7 @@ fn every_failure_is_reported_as_unknown() {
     let path = nothing.path().to_str().unwrap();
     let see = "; see 'network-connections --help'";
     // An error may come before the option that makes the run a check.
-    let cases: [(&[&str], String); 19] = [
+    let cases: [(&[&str], String); 21] = [
         (&["-wtcp=1", path], format!("{path}/net/tcp: No such file or directory")),
         (&[path, "-ctcp=1"], format!("{path}/net/tcp: No such file or directory")),
         (&["-wtcp"], format!("invalid threshold 'tcp' (expected KEY=RANGE){see}")),
@@ -243,6 +243,12 @@ fn every_failure_is_reported_as_unknown() {
         ),
         (&["-x", "-wtcp=1"], format!("unknown option '-x'{see}")),
         (&["-xw", "tcp=1"], format!("unknown option '-x'{see}")),
+        (&["-vw", "tcp=1"], {
+            format!("'-v' is not supported: the output has only one level of detail{see}")
+        }),
+        (&["-H", "localhost", "-wtcp=1", path], {
+            format!("'-H' is not supported: the program counts on this host only{see}")
+        }),
         (&["-axctcp=1", "-a"], format!("unknown option '-x'{see}")),
         (&["-wtcp=1", "--what"], format!("unknown option '--what'{see}")),
         (&["-ftcp", "--critical", "tcp=1"], {
