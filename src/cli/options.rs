@@ -48,6 +48,7 @@ options! {
     Critical    "-c, --critical KEY=RANGE  monitoring-plugin check (repeatable)"
     Output      "-o, --output FILE         replace FILE atomically"
     Interval    "-i, --interval SECONDS    repeat until stopped"
+    Timeout     "-t, --timeout SECONDS     fail after so many seconds"
     Help        "-h, --help"
     Version     "-V, --version"
 }

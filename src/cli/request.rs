@@ -11,7 +11,7 @@ use crate::bytes::name_list::named_enum;
 use crate::bytes::split::split_once;
 use crate::kernel::proc_file::PROCFS;
 use crate::model::filter::Filter;
-use crate::model::key::Key;
+use crate::model::key::{AlwaysZero, Key};
 use crate::model::port::PortList;
 use crate::model::schema::Subject;
 use crate::model::threshold::{AlertRange, Query, Severity};
@@ -51,9 +51,12 @@ pub struct Plan<'q, 'a> {
     /// The seconds from one report to the next, 1 to [`LONGEST_INTERVAL`], in
     /// digits. Without an interval, the run ends after one report.
     pub interval: Option<&'a [u8]>,
+    /// The seconds after which a run that has not ended fails, 1 to
+    /// [`LONGEST_INTERVAL`]. Without a timeout, the time has no limit.
+    pub timeout: Option<i32>,
 }
 
-/// The longest interval, in seconds: a day.
+/// The longest interval and the longest timeout, in seconds: a day.
 pub const LONGEST_INTERVAL: i32 = 86400;
 
 named_enum! {
@@ -94,6 +97,7 @@ impl<'q, 'a> Plan<'q, 'a> {
             queries,
             output: None,
             interval: None,
+            timeout: None,
         }
     }
 
@@ -232,8 +236,11 @@ impl<'a> Parser<'_, '_, 'a> {
             OptionName::Output if value.is_empty() => return Err(Problem::EmptyFile),
             OptionName::Output => self.plan.output = Some(value),
             OptionName::Interval => {
-                parse_seconds(value).ok_or(Problem::InvalidInterval)?;
+                parse_seconds(value).ok_or(Problem::InvalidSeconds)?;
                 self.plan.interval = Some(value);
+            }
+            OptionName::Timeout => {
+                self.plan.timeout = Some(parse_seconds(value).ok_or(Problem::InvalidSeconds)?);
             }
             OptionName::Help => self.set_outcome(Ok(Request::Help)),
             OptionName::Version => self.set_outcome(Ok(Request::Version)),
@@ -293,6 +300,11 @@ impl<'a> Parser<'_, '_, 'a> {
         if let Some(key) = self.unknown_key {
             return error(Problem::InvalidKey, key);
         }
+        for query in self.plan.queries.iter() {
+            if let Some(reason) = query.key.always_zero(self.plan.subject, &self.plan.filter) {
+                return error(reason.into(), query.name);
+            }
+        }
         let is_conntrack = self.plan.subject == Subject::Connections;
         match self.plan.source {
             Source::Netlink if self.plan.procfs != PROCFS => {
@@ -303,6 +315,9 @@ impl<'a> Parser<'_, '_, 'a> {
             Source::Auto if self.has_path || is_conntrack => self.plan.source = Source::Proc,
             _ => {}
         }
+        if self.plan.timeout.is_some() && self.plan.interval.is_some() {
+            return error(Problem::TimeoutWithInterval, b"");
+        }
         let has_checks = self.audience == Audience::Monitor;
         self.plan.presentation = match (self.format, self.has_queries, has_checks) {
             (format, false, false) => Presentation::Report(format.unwrap_or(formats::DEFAULT)),
@@ -311,6 +326,17 @@ impl<'a> Parser<'_, '_, 'a> {
             _ => return error(Problem::Conflict, b""),
         };
         Ok(())
+    }
+}
+
+impl From<AlwaysZero> for Problem {
+    fn from(reason: AlwaysZero) -> Problem {
+        match reason {
+            AlwaysZero::ListenWithoutAll => Problem::ListenWithoutAll,
+            AlwaysZero::ListenWithRemotePort => Problem::ListenWithRemotePort,
+            AlwaysZero::NoStateOfUdp => Problem::NoStateOfUdp,
+            AlwaysZero::OnlyTcpHasStates => Problem::OnlyTcpHasStates,
+        }
     }
 }
 

@@ -61,18 +61,31 @@ problems! {
     InvalidFormat "invalid FORMAT '<argument>' (expected one of <formats>)"
     /// A KEY names no number in the report.
     InvalidKey "invalid KEY '<argument>' (expected GROUP or GROUP.STATE)"
+    /// A KEY names the listening sockets, and the run does not count listening
+    /// sockets.
+    ListenWithoutAll "KEY '<argument>' is always 0 without --all"
+    /// A KEY names the listening sockets, and no `--remote-port` is 0. The
+    /// remote port of a listening socket is 0.
+    ListenWithRemotePort "KEY '<argument>' is always 0 with --remote-port"
+    /// A KEY names a state that UDP sockets never have.
+    NoStateOfUdp "KEY '<argument>' is always 0 (UDP has only ESTABLISHED and CLOSE)"
+    /// A KEY names a state of tracked connections that have no state.
+    OnlyTcpHasStates "KEY '<argument>' is always 0 (only TCP has states)"
     /// The value of `--warning` or `--critical` has no equals sign.
     InvalidThreshold "invalid threshold '<argument>' (expected KEY=RANGE)"
     /// A RANGE is malformed, or its start is above its end.
     InvalidRange "invalid RANGE '<argument>' (expected [@]END or [@][START]:[END], whole numbers in order)"
-    /// SECONDS is not a number, is 0, or is longer than a day.
-    InvalidInterval "invalid SECONDS '<argument>' (expected a number from 1 to 86400)"
+    /// A SECONDS is not a number, is 0, or is longer than a day.
+    InvalidSeconds "invalid SECONDS '<argument>' (expected a number from 1 to 86400)"
     /// The command line has `--source netlink` and a PATH other than `/proc`.
     /// sock_diag dumps only the sockets of the program's own network namespace.
     PathWithNetlink "--source netlink can't count in PATH '<argument>'"
     /// The command line has both `--conntrack` and `--source netlink`. The
     /// program reads tracked connections only from procfs.
     ConntrackWithNetlink "--source netlink can't count with --conntrack"
+    /// The command line has both `--timeout` and `--interval`. A process has
+    /// only one timer for both.
+    TimeoutWithInterval "--timeout can't be used with --interval"
     /// The command line asks for two ways to show the counts.
     Conflict "only one of --format, --query and --warning/--critical may be used"
 }

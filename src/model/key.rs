@@ -1,7 +1,10 @@
 //! Keys, which name the single numbers of a report.
 
 use super::connection::TableFigure;
+use super::filter::Filter;
+use super::port::{Port, contains_port};
 use super::schema::{Group, Schema, Subject};
+use super::socket::State;
 use crate::bytes::split::split_once;
 
 /// The name of one number of a report.
@@ -21,6 +24,20 @@ pub enum Key {
     },
     /// `table.FIGURE`: one number about the table of tracked connections.
     Table(TableFigure),
+}
+
+/// The reason why a number is 0 in every report, whatever the kernel lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AlwaysZero {
+    /// The filter leaves out listening sockets.
+    ListenWithoutAll,
+    /// The filter selects only remote ports that no listening socket has.
+    ListenWithRemotePort,
+    /// A UDP socket is ESTABLISHED or CLOSE: net/ipv4/udp.c sets no other
+    /// state. UNKNOWN counts the states of later kernels.
+    NoStateOfUdp,
+    /// Only tracked connections of TCP have states.
+    OnlyTcpHasStates,
 }
 
 impl Key {
@@ -44,5 +61,32 @@ impl Key {
                 Some(Key::Cell { group, column: schema.column_position(column)? as u8 })
             }
         }
+    }
+
+    /// Returns the reason why the number is always 0, or nothing if a report
+    /// with this filter may show another number.
+    pub fn always_zero(self, subject: Subject, filter: &Filter) -> Option<AlwaysZero> {
+        let Key::Cell { group, column } = self else { return None };
+        let schema = subject.schema();
+        let (protocol, _) = schema.groups.get(usize::from(group))?.protocol_and_ip();
+        let column = usize::from(column);
+        if subject == Subject::Connections {
+            let has_no_state = matches!(protocol, b"udp" | b"other");
+            let is_state = schema.state_columns().contains(&column);
+            return (has_no_state && is_state).then_some(AlwaysZero::OnlyTcpHasStates);
+        }
+        let is = |state: State| state as usize == column;
+        if protocol == b"udp" {
+            let is_state_of_udp = is(State::Established) || is(State::Close) || is(State::Unknown);
+            return (!is_state_of_udp).then_some(AlwaysZero::NoStateOfUdp);
+        }
+        if !is(State::Listen) {
+            return None;
+        }
+        if !filter.all {
+            return Some(AlwaysZero::ListenWithoutAll);
+        }
+        let no_port = Port::from_network_order([0, 0]);
+        (!contains_port(&filter.remote_ports, no_port)).then_some(AlwaysZero::ListenWithRemotePort)
     }
 }

@@ -258,6 +258,7 @@ fn assert_command_line(words: &[&[u8]], numbers: &Numbers) {
     assert_eq!(plan.presentation, presentation);
     assert_eq!(plan.output, expected.output);
     assert_eq!(plan.interval, expected.interval);
+    assert_eq!(plan.timeout.map(|seconds| seconds as u128), expected.timeout);
     let seconds = expected.interval.and_then(options_oracle::natural);
     assert_eq!(plan.seconds().map(|seconds| seconds as u128), seconds);
     assert_filter(&plan, &expected);

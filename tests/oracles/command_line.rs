@@ -9,7 +9,7 @@ use crate::oracles::check::{self as check_oracle, Numbers, Query, shown};
 
 /// The options: the short name, the long name, and whether the option takes a
 /// value.
-const OPTIONS: [(&str, &str, bool); 13] = [
+const OPTIONS: [(&str, &str, bool); 14] = [
     ("a", "all", false),
     ("", "local-port", true),
     ("", "remote-port", true),
@@ -21,6 +21,7 @@ const OPTIONS: [(&str, &str, bool); 13] = [
     ("c", "critical", true),
     ("o", "output", true),
     ("i", "interval", true),
+    ("t", "timeout", true),
     ("h", "help", false),
     ("V", "version", false),
 ];
@@ -52,6 +53,7 @@ pub struct Line<'a> {
     unknown_keys: Vec<&'a [u8]>,
     pub output: Option<&'a [u8]>,
     pub interval: Option<&'a [u8]>,
+    pub timeout: Option<u128>,
 }
 
 impl<'a> Line<'a> {
@@ -206,7 +208,11 @@ impl<'a> Line<'a> {
             "output" => self.output = Some(value),
             "interval" => match natural(value) {
                 Some(1..=86400) => self.interval = Some(value),
-                _ => self.add_error(Problem::InvalidInterval, value),
+                _ => self.add_error(Problem::InvalidSeconds, value),
+            },
+            "timeout" => match natural(value) {
+                Some(seconds @ 1..=86400) => self.timeout = Some(seconds),
+                _ => self.add_error(Problem::InvalidSeconds, value),
             },
             "query" => {
                 self.query = true;
@@ -264,6 +270,12 @@ impl<'a> Line<'a> {
         if let Some(key) = self.unknown_keys.first() {
             self.add_error(Problem::InvalidKey, key);
         }
+        for (key, _) in self.asked.clone() {
+            let key_text = str::from_utf8(key).unwrap();
+            if let Some(problem) = always_zero(self.conntrack, self.all, &self.ports[1], key_text) {
+                self.add_error(problem, key);
+            }
+        }
         if self.source == "netlink" {
             match self.path {
                 None | Some(b"/proc") => {}
@@ -272,6 +284,9 @@ impl<'a> Line<'a> {
             if self.conntrack {
                 self.add_error(Problem::ConntrackWithNetlink, b"");
             }
+        }
+        if self.timeout.is_some() && self.interval.is_some() {
+            self.add_error(Problem::TimeoutWithInterval, b"");
         }
         if u8::from(self.format.is_some()) + u8::from(self.query) + u8::from(self.check) > 1 {
             self.add_error(Problem::Conflict, b"");
@@ -286,6 +301,24 @@ impl<'a> Line<'a> {
             "auto" if self.path.is_none() && !self.conntrack => Source::Auto,
             _ => Source::Proc,
         }
+    }
+}
+
+/// Returns the reason why the number of a key is 0 in every report with these
+/// settings.
+pub fn always_zero(conntrack: bool, all: bool, remote_ports: &[u16], key: &str) -> Option<Problem> {
+    let (group, column) = key.split_once('.')?;
+    let is_status = ["UNREPLIED", "REPLIED", "ASSURED", "OFFLOAD", "HW_OFFLOAD"].contains(&column);
+    let protocol = group.trim_end_matches(['4', '6']);
+    match (conntrack, protocol, column) {
+        (true, "udp" | "other", _) if !is_status => Some(Problem::OnlyTcpHasStates),
+        (true, ..) => None,
+        (false, "udp", "ESTABLISHED" | "CLOSE" | "UNKNOWN") => None,
+        (false, "udp", _) => Some(Problem::NoStateOfUdp),
+        (false, _, "LISTEN") if !all => Some(Problem::ListenWithoutAll),
+        (false, _, "LISTEN") if remote_ports.is_empty() || remote_ports.contains(&0) => None,
+        (false, _, "LISTEN") => Some(Problem::ListenWithRemotePort),
+        (false, ..) => None,
     }
 }
 
@@ -329,9 +362,16 @@ pub fn message(UsageError { problem, argument }: UsageError) -> String {
                 "invalid RANGE '{word}' (expected [@]END or [@][START]:[END], whole numbers in order)"
             )
         }
-        Problem::InvalidInterval => {
+        Problem::InvalidSeconds => {
             format!("invalid SECONDS '{word}' (expected a number from 1 to 86400)")
         }
+        Problem::ListenWithoutAll => format!("KEY '{word}' is always 0 without --all"),
+        Problem::ListenWithRemotePort => format!("KEY '{word}' is always 0 with --remote-port"),
+        Problem::NoStateOfUdp => {
+            format!("KEY '{word}' is always 0 (UDP has only ESTABLISHED and CLOSE)")
+        }
+        Problem::OnlyTcpHasStates => format!("KEY '{word}' is always 0 (only TCP has states)"),
+        Problem::TimeoutWithInterval => "--timeout can't be used with --interval".to_string(),
         Problem::PathWithNetlink => format!("--source netlink can't count in PATH '{word}'"),
         Problem::ConntrackWithNetlink => {
             "--source netlink can't count with --conntrack".to_string()

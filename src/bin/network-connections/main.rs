@@ -126,6 +126,9 @@ fn count_and_report(
     let mut system_name = Utsname::new();
     let origin = origin(plan, &environment, &mut system_name)?;
     let timer_failed = |errno| failed(Resource::Timer, errno);
+    if let Some(seconds) = plan.timeout {
+        system::limit_time(seconds).map_err(timer_failed)?;
+    }
     let timer = plan.seconds().map(IntervalTimer::start).transpose().map_err(timer_failed)?;
     loop {
         let exit_status = report_once(plan, &origin, buffer, counts, text)?;
@@ -172,7 +175,7 @@ fn count(plan: &Plan, buffer: &mut Buffer, counts: &mut Counts) -> Result<(), Fa
     }
     if plan.source != Source::Proc {
         match netlink::count_sockets(&plan.filter, buffer, counts) {
-            Err(errno) if plan.source == Source::Netlink => {
+            Err(errno) if plan.source == Source::Netlink || errno == Errno::TIME => {
                 return Err(failed(Resource::SockDiag, errno));
             }
             Ok(()) => return Ok(()),

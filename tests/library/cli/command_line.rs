@@ -212,8 +212,8 @@ fn an_invalid_command_line_is_a_usage_error() {
         (&[b"-wx=1"], Problem::InvalidKey, b"x"),
         (&[b"-wtcp"], Problem::InvalidThreshold, b"tcp"),
         (&[b"-ctcp=2:1"], Problem::InvalidRange, b"2:1"),
-        (&[b"-i0"], Problem::InvalidInterval, b"0"),
-        (&[b"-i86401"], Problem::InvalidInterval, b"86401"),
+        (&[b"-i0"], Problem::InvalidSeconds, b"0"),
+        (&[b"-i86401"], Problem::InvalidSeconds, b"86401"),
         (&[b"-qtcp", b"-wtcp=1"], Problem::Conflict, b""),
         (&[b"-fjson", b"-qtcp", b"-x"], Problem::UnknownOption, b"x"),
     ];

@@ -176,7 +176,7 @@ fn usage_errors_have_exit_status_2_and_a_hint() {
             b"2:1",
             "invalid RANGE '2:1' (expected [@]END or [@][START]:[END], whole numbers in order)",
         ),
-        (Problem::InvalidInterval, b"0", "invalid SECONDS '0' (expected a number from 1 to 86400)"),
+        (Problem::InvalidSeconds, b"0", "invalid SECONDS '0' (expected a number from 1 to 86400)"),
         (
             Problem::Conflict,
             b"",

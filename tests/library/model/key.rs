@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use network_connections::cli::usage_error::Problem;
+use network_connections::model::filter::Filter;
 use network_connections::model::key::Key;
 use network_connections::model::schema::Subject;
 
+use crate::oracles::command_line::always_zero;
 use crate::oracles::conntrack_table::GROUPS;
 use crate::sample_counts::{TABLE_FIGURES, connection_columns};
 use crate::samples::socket_table;
@@ -58,5 +61,28 @@ fn a_key_is_a_group_or_a_group_and_a_column() {
         let is_key = is_group && (column.is_empty() || socket_states.contains(&column));
         let parsed = Key::parse(Subject::Sockets, name.as_bytes());
         assert_eq!(parsed.is_some(), is_key, "{name}");
+    }
+}
+
+#[test]
+fn a_number_is_always_zero_as_in_the_oracle() {
+    for (conntrack, subject) in [(false, Subject::Sockets), (true, Subject::Connections)] {
+        let schema = subject.schema();
+        for group in schema.groups {
+            for column in schema.all_columns() {
+                let column = String::from_utf8_lossy(schema.column_name(column));
+                let name = format!("{}.{column}", group.name);
+                let key = Key::parse(subject, name.as_bytes()).unwrap();
+                for all in [false, true] {
+                    for remote_ports in [&[][..], &[0], &[80], &[80, 0]] {
+                        let mut filter = Filter { all, ..Filter::default() };
+                        filter.remote_ports.extend_from_slice(remote_ports).unwrap();
+                        let seen = key.always_zero(subject, &filter).map(Problem::from);
+                        let expected = always_zero(conntrack, all, remote_ports, &name);
+                        assert_eq!(seen, expected, "{name} {all} {remote_ports:?}");
+                    }
+                }
+            }
+        }
     }
 }

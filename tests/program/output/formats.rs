@@ -14,6 +14,7 @@ use crate::harness::{
     refusal, report,
 };
 use crate::oracles::check::shown;
+use crate::oracles::command_line::always_zero;
 use crate::samples::socket_table::{HEADER, STATES};
 
 const FORMATS: [&str; 5] = ["json", "ndjson", "prometheus", "influx", "collectd"];
@@ -291,7 +292,8 @@ fn for_collectd(host: &str, interval: &str) -> String {
         .replace("interval=10 ", &format!("interval={interval} "))
 }
 
-/// Returns every key in the order of the report, with its number.
+/// Returns every key that `--all` accepts, in the order of the report, with its
+/// number.
 fn keys() -> Vec<(String, usize)> {
     let groups = groups(number).into_iter();
     groups
@@ -302,6 +304,7 @@ fn keys() -> Vec<(String, usize)> {
                 states.map(move |((state, _), number)| (format!("{group}.{state}"), number));
             [all].into_iter().chain(states)
         })
+        .filter(|(key, _)| always_zero(false, true, &[], key).is_none())
         .collect()
 }
 
@@ -323,16 +326,68 @@ fn numbers_are_printed_in_the_order_of_the_queries() {
         pick(&["all", "tcp4", "all"]),
         pick(&["udp6.UNKNOWN", "tcp4.ESTABLISHED", "tcp.TIME_WAIT"]),
     ];
-    assert_eq!(cases[0].len(), 91);
+    assert_eq!(cases[0].len(), 64);
     assert_eq!(cases[3][0].1, 852);
     for keys in cases {
         let mut program = program();
-        program.args(keys.iter().map(|(key, _)| format!("-q{key}"))).arg(procfs.path());
+        program.arg("--all").args(keys.iter().map(|(key, _)| format!("-q{key}")));
+        program.arg(procfs.path());
         let numbers = keys.iter().map(|(_, number)| format!("{number}\n"));
         assert_eq!(report(&mut program), numbers.collect::<String>(), "{program:?}");
     }
     let one_more = std::iter::repeat_n("-qtcp", 92);
     refusal(program().args(one_more));
+}
+
+#[test]
+fn a_key_that_can_only_be_zero_is_refused() {
+    let procfs = numbered();
+    let udp = "(UDP has only ESTABLISHED and CLOSE)";
+    let conntrack = "(only TCP has states)";
+    let cases = [
+        ("", "tcp.LISTEN", "without --all"),
+        ("", "all.LISTEN", "without --all"),
+        ("-a --remote-port 80", "tcp6.LISTEN", "with --remote-port"),
+        ("-a", "udp.LISTEN", udp),
+        ("", "udp4.SYN_SENT", udp),
+        ("--conntrack", "udp.ESTABLISHED", conntrack),
+        ("--conntrack", "other6.UNKNOWN", conntrack),
+    ];
+    for (options, key, reason) in cases {
+        let reason = format!("KEY '{key}' is always 0 {reason}");
+        // The other options may come before or after the key.
+        for option_first in [true, false] {
+            let run = |key: [&str; 2]| {
+                let mut program = program();
+                let options = options.split_whitespace();
+                match option_first {
+                    true => program.args(options).args(key),
+                    false => program.args(key).args(options),
+                };
+                program.arg(procfs.path());
+                program
+            };
+            assert_eq!(refusal(&mut run(["-q", key])), reason);
+            let output = run(["-c", &format!("{key}=1:")]).output().unwrap();
+            let line = String::from_utf8(output.stdout).unwrap();
+            assert!(
+                line.starts_with(&format!("NETWORK-CONNECTIONS UNKNOWN - {reason};")),
+                "{line}"
+            );
+            assert_eq!(output.status.code(), Some(3));
+        }
+    }
+    for (options, key) in [
+        ("-a", "tcp.LISTEN"),
+        ("-a --remote-port 0", "tcp.LISTEN"),
+        ("-a --local-port 80", "all.LISTEN"),
+        // A disconnected UDP socket may keep its remote address.
+        ("", "udp6.CLOSE"),
+        ("", "udp.UNKNOWN"),
+    ] {
+        let mut program = program();
+        report(program.args(options.split_whitespace()).args(["-q", key]).arg(procfs.path()));
+    }
 }
 
 #[test]
