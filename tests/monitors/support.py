@@ -242,20 +242,51 @@ def read_collectd_csv(directory):
     return result
 
 
-def read_first_line(wrapper):
+# COLLECTD_INTERVAL, and the interval that a script of contrib/ for collectd
+# passes on. None stands for an unset variable. The program rejects the text of
+# an invalid interval.
+INTERVALS = {
+    None: 10, "": 10,
+    "30.000": 30, "10": 10, "60.": 60, "1.999": 1, "86400.000": 86400,
+    "0.500": 1, ".5": 1, "0.000": 1, "0": 1, "00.9": 1,
+    "abc": "abc", "10.x": "10.x", "x.10": "x.10", "1.2.3": "1.2.3", ".": ".", "-1.5": "-1.5", "-0.5": "-0.5",
+    "1e3": "1e3", "nan": "nan", " 5": " 5", "5 -o /mnt/written": "5 -o /mnt/written", "*": "*", "86401": "86401",
+}  # fmt: skip
+
+
+def read_first_line(shell, wrapper, interval):
     """Returns the first line that a script of contrib/ for collectd prints.
 
-    BusyBox's shell runs the script as OpenWrt's collectd would, with an
-    interval of 30 seconds.
+    A shell runs the script as OpenWrt's collectd would. The line may be an
+    error message.
     """
-    process = start(
-        "busybox", "sh", f"{PROJECT}/contrib/{wrapper}", stdout=subprocess.PIPE, text=True,
-        env={"COLLECTD_HOSTNAME": "router", "COLLECTD_INTERVAL": "30.000"},
+    environment = {"COLLECTD_HOSTNAME": "router"}
+    if interval is not None:
+        environment["COLLECTD_INTERVAL"] = interval
+    process = subprocess.Popen(
+        [*shell, f"{PROJECT}/contrib/{wrapper}"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env=environment,
     )  # fmt: skip
     line = process.stdout.readline()
     process.kill()
     process.wait()
+    process.stdout.close()
     return line
+
+
+def assert_passes_on_intervals(wrapper, value):
+    """Asserts that a script of contrib/ for collectd passes on each interval.
+
+    `value` is a regular expression for the name of the first value. Debian's
+    and OpenWrt's shells run the script.
+    """
+    for shell in ["busybox", "sh"], ["dash"]:
+        for interval, expected in INTERVALS.items():
+            form = rf'PUTVAL "router/{value}" interval={expected} N:\d+\n'
+            if isinstance(expected, str):
+                form = rf"network-connections: invalid SECONDS '{re.escape(expected)}' \(expected a number .*\n"
+            line = read_first_line(shell, wrapper, interval)
+            assert re.fullmatch(form, line), f"{shell}, {wrapper}, interval {interval!r}: {line!r} (expected {form})"
 
 
 def write_exec_plugin(path, section, command):

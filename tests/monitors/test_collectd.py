@@ -6,8 +6,8 @@ import socket
 import unittest
 
 from support import (
-    install_as_documented, installed_path, make_counts, make_distinct_counts, open_connections, read,
-    read_collectd_csv, read_contrib, read_first_line, read_uci, run_program, start_collectd, wait_for, write,
+    assert_passes_on_intervals, install_as_documented, installed_path, make_counts, make_distinct_counts,
+    open_connections, read, read_collectd_csv, read_contrib, read_uci, run_program, start_collectd, wait_for, write,
     write_luci_plugin, write_openwrt_plugin, write_procfs,
 )  # fmt: skip
 
@@ -130,7 +130,7 @@ class Collectd(unittest.TestCase):
         self.assertEqual(intervals(COLLECTD_INTERVAL="30.000"), {30})
 
     def test_wrapper_passes_on_the_interval_of_collectd(self):
-        self.assertEqual(parse_interval(read_first_line(WRAPPER).rstrip("\n")), 30)
+        assert_passes_on_intervals(WRAPPER, r"network_connections-tcp4/\S+")
 
 
 if __name__ == "__main__":

@@ -14,10 +14,10 @@ import unittest
 
 from line_protocol_parser import parse_line
 from support import (
-    MANUAL, PROGRAM, PROJECT, advised_commands, has_conntrack_table, install_as_documented, installed_path, read,
-    read_collectd_csv, read_contrib, read_first_line, read_uci, read_zabbix_value, run_as, run_program,
-    service_command, start, start_collectd, start_exporter, sum_counts, wait_for, write, write_luci_plugin,
-    write_openwrt_plugin,
+    MANUAL, PROGRAM, PROJECT, advised_commands, assert_passes_on_intervals, has_conntrack_table,
+    install_as_documented, installed_path, read, read_collectd_csv, read_contrib, read_uci, read_zabbix_value, run_as,
+    run_program, service_command, start, start_collectd, start_exporter, sum_counts, wait_for, write,
+    write_luci_plugin, write_openwrt_plugin,
 )  # fmt: skip
 
 # The number of UDP connections in the table, without and with a reply.
@@ -209,8 +209,7 @@ class Conntrack(unittest.TestCase):
         self.assert_recorded("/mnt/luci", plugin)
 
     def test_collectd_wrapper_passes_on_the_interval(self):
-        line = read_first_line("collectd/network-conntrack.sh")
-        self.assertRegex(line, r'^PUTVAL "router/network_conntrack-tcp4/\S+" interval=30 N:\d+\n$')
+        assert_passes_on_intervals("collectd/network-conntrack.sh", r"network_conntrack-tcp4/\S+")
 
     def assert_sudoers_installed(self, name):
         """Asserts that the manual's commands installed a file for sudo."""
