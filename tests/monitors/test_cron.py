@@ -1,8 +1,10 @@
 """Tests that the crontab lines work with the cron and the shell of BusyBox.
 
-Their root directory holds only BusyBox and the program.
+Their root directory holds only BusyBox and the program. The lines also work
+with Debian's shell and tools.
 """
 
+import contextlib
 import os
 import re
 import shutil
@@ -19,6 +21,81 @@ CRONTAB = "/etc/crontabs/root"
 ROOT = "/mnt/root"
 LOG = f"{ROOT}/var/log/messages"
 METRICS = f"{ROOT}/var/prometheus"
+APPLETS = "/mnt/applets"
+LOGGED = "/mnt/logged"
+LINE = "* * * * * "
+
+
+def read_commands(name):
+    """Returns the commands of a crontab of contrib/."""
+    lines = read_contrib(name).splitlines()
+    return [line.removeprefix(LINE) for line in lines if line.startswith(LINE)]
+
+
+def run_as_cron(command):
+    """Runs a command with BusyBox and with Debian's shell and tools.
+
+    Yields the shell, what the command printed, and a list of the texts that
+    `logger` was asked to log.
+    """
+    for shell, path in (["busybox", "sh"], APPLETS), (["dash"], "/usr/bin:/bin"):
+        write(LOGGED, "")
+        # BusyBox's shell prefers its own logger to a program of this name.
+        logger = f"""logger() {{ printf '%s\\0' "$*" >>{LOGGED}; }}; """
+        run = subprocess.run([*shell, "-c", logger + command], env={"PATH": path}, capture_output=True, text=True)
+        yield shell, run.stdout + run.stderr, read(LOGGED).split("\0")[:-1]
+
+
+@contextlib.contextmanager
+def replaced_program(script, mode):
+    """Replaces the program by a script, or removes it if `script` is None."""
+    os.rename(PROGRAM, f"{PROGRAM}.old")
+    if script is not None:
+        write(PROGRAM, f"#!/bin/sh\n{script}\n")
+        os.chmod(PROGRAM, mode)
+    try:
+        yield
+    finally:
+        os.rename(f"{PROGRAM}.old", PROGRAM)
+
+
+class Commands(unittest.TestCase):
+    """The commands of the crontab lines, without cron."""
+
+    @classmethod
+    def setUpClass(cls):
+        os.makedirs(APPLETS)
+        subprocess.run(["busybox", "--install", "-s", APPLETS], check=True)
+
+    def assert_logged(self, command, form):
+        """Asserts that one text of a form is logged.
+
+        If the form is None, nothing is logged or printed.
+        """
+        for shell, printed, texts in run_as_cron(command):
+            if form is None:
+                self.assertEqual((printed, texts), ("", []), shell)
+            else:
+                self.assertEqual(len(texts), 1, (shell, texts))
+                self.assertRegex(texts[0], rf"\A-t network-connections {form}\Z", shell)
+
+    def test_log_says_why_the_program_does_not_run(self):
+        # The script that replaces the program, its mode, and the text to log.
+        cases = [
+            (None, 0, f".*{PROGRAM}: not found"),
+            ("", 0o644, f".*{PROGRAM}: Permission denied"),
+            ("kill -ILL $$", 0o755, "failed with status 132"),
+            ("echo reason >&2; exit 1", 0o755, "reason"),
+            ("echo WARNING; exit 1", 0o755, "WARNING"),
+            ("echo OK", 0o755, None),
+        ]
+        names = ["cron/network-connections-log.crontab", "cron/network-conntrack-log.crontab"]
+        commands = [command for name in names for command in read_commands(name)]
+        self.assertEqual(len(commands), 3)
+        for script, mode, form in cases:
+            with replaced_program(script, mode):
+                for command in commands:
+                    self.assert_logged(command, form)
 
 
 class Cron(unittest.TestCase):
