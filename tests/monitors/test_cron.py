@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import socket
+import stat
 import subprocess
 import unittest
 
@@ -21,9 +22,24 @@ CRONTAB = "/etc/crontabs/root"
 ROOT = "/mnt/root"
 LOG = f"{ROOT}/var/log/messages"
 METRICS = f"{ROOT}/var/prometheus"
+# OpenWrt's exporter reads the files in this directory.
+DIRECTORY = "/var/prometheus"
+OTHER = "/var/other"
 APPLETS = "/mnt/applets"
+# The shells and tools of OpenWrt and Debian: a command, and its PATH.
+SHELLS = [(["busybox", "sh"], APPLETS), (["dash"], "/usr/bin:/bin")]
 LOGGED = "/mnt/logged"
 LINE = "* * * * * "
+# A script that replaces the program, its mode, and the text to log. Without a
+# script, the program is missing. Without a text, nothing is logged.
+FAILURES = [
+    (None, 0, f".*{PROGRAM}: not found"),
+    ("", 0o644, f".*{PROGRAM}: Permission denied"),
+    ("kill -ILL $$", 0o755, "failed with status 132"),
+    ("echo reason >&2; exit 1", 0o755, "reason"),
+    ("echo WARNING; exit 1", 0o755, "WARNING"),
+    ("echo OK", 0o755, None),
+]
 
 
 def read_commands(name):
@@ -32,18 +48,19 @@ def read_commands(name):
     return [line.removeprefix(LINE) for line in lines if line.startswith(LINE)]
 
 
-def run_as_cron(command):
-    """Runs a command with BusyBox and with Debian's shell and tools.
+def run_as_cron(command, shell, path):
+    """Runs a command with a shell and the tools in a PATH, and without an umask.
 
-    Yields the shell, what the command printed, and a list of the texts that
-    `logger` was asked to log.
+    Returns the output of the command, and a list of the texts that `logger`
+    was asked to log.
     """
-    for shell, path in (["busybox", "sh"], APPLETS), (["dash"], "/usr/bin:/bin"):
-        write(LOGGED, "")
-        # BusyBox's shell prefers its own logger to a program of this name.
-        logger = f"""logger() {{ printf '%s\\0' "$*" >>{LOGGED}; }}; """
-        run = subprocess.run([*shell, "-c", logger + command], env={"PATH": path}, capture_output=True, text=True)
-        yield shell, run.stdout + run.stderr, read(LOGGED).split("\0")[:-1]
+    write(LOGGED, "")
+    # BusyBox's shell prefers its own logger to a program of this name.
+    logger = f"""logger() {{ printf '%s\\0' "$*" >>{LOGGED}; }}; """
+    run = subprocess.run(
+        [*shell, "-c", logger + command], env={"PATH": path}, umask=0, capture_output=True, text=True
+    )
+    return run.stdout + run.stderr, read(LOGGED).split("\0")[:-1]
 
 
 @contextlib.contextmanager
@@ -67,12 +84,13 @@ class Commands(unittest.TestCase):
         os.makedirs(APPLETS)
         subprocess.run(["busybox", "--install", "-s", APPLETS], check=True)
 
-    def assert_logged(self, command, form):
-        """Asserts that one text of a form is logged.
+    def assert_logged(self, command, form, shells=SHELLS):
+        """Asserts that a command logs one text of a form.
 
-        If the form is None, nothing is logged or printed.
+        If the form is None, the command logs and prints nothing.
         """
-        for shell, printed, texts in run_as_cron(command):
+        for shell, path in shells:
+            printed, texts = run_as_cron(command, shell, path)
             if form is None:
                 self.assertEqual((printed, texts), ("", []), shell)
             else:
@@ -80,21 +98,53 @@ class Commands(unittest.TestCase):
                 self.assertRegex(texts[0], rf"\A-t network-connections {form}\Z", shell)
 
     def test_log_says_why_the_program_does_not_run(self):
-        # The script that replaces the program, its mode, and the text to log.
-        cases = [
-            (None, 0, f".*{PROGRAM}: not found"),
-            ("", 0o644, f".*{PROGRAM}: Permission denied"),
-            ("kill -ILL $$", 0o755, "failed with status 132"),
-            ("echo reason >&2; exit 1", 0o755, "reason"),
-            ("echo WARNING; exit 1", 0o755, "WARNING"),
-            ("echo OK", 0o755, None),
-        ]
         names = ["cron/network-connections-log.crontab", "cron/network-conntrack-log.crontab"]
         commands = [command for name in names for command in read_commands(name)]
         self.assertEqual(len(commands), 3)
-        for script, mode, form in cases:
+        for script, mode, form in FAILURES:
             with replaced_program(script, mode):
                 for command in commands:
+                    self.assert_logged(command, form)
+
+    def test_metrics_go_only_to_a_directory_of_the_user(self):
+        names = "cron/network-connections-prometheus.crontab", "cron/network-conntrack-prometheus.crontab"
+        commands = [command for name in names for command in read_commands(name)]
+        self.assertEqual(len(commands), 2)
+        refused = f"{DIRECTORY}: expected a directory that only root may write to"
+        # A command that makes the directory, and the text to log.
+        cases = [
+            ("true", None),
+            (f"mkdir -m 755 {DIRECTORY}", None),
+            (f"mkdir -m 700 {DIRECTORY}", None),
+            (f"mkdir -m 775 {DIRECTORY}", refused),
+            (f"mkdir -m 757 {DIRECTORY}", refused),
+            (f"mkdir -m 1777 {DIRECTORY}", refused),
+            (f"mkdir -m 755 {DIRECTORY}; chown nobody {DIRECTORY}", refused),
+            (f"mkdir -m 755 {OTHER}; ln -s {OTHER} {DIRECTORY}", refused),
+            (f"mkdir -m 755 {OTHER}; ln -s {OTHER} {DIRECTORY}; chown -h nobody {DIRECTORY}", refused),
+            (f"ln -s {OTHER} {DIRECTORY}", f"mkdir: [^\n]*{DIRECTORY}.*\n{refused}"),
+            (f"install -m 755 /dev/null {DIRECTORY}", f"mkdir: [^\n]*{DIRECTORY}.*\n{refused}"),
+        ]
+        # A script replaces the program, because the kernel may not track
+        # connections.
+        with replaced_program('for file; do :; done; echo counts >"$file"', 0o755):
+            for command in commands:
+                for shell in SHELLS:
+                    for prepare, form in cases:
+                        subprocess.run(["sh", "-ec", f"rm -rf {DIRECTORY} {OTHER}; {prepare}"], check=True)
+                        self.assert_logged(command, form, [shell])
+                        files = [os.path.join(path, name) for path, _, names in os.walk(DIRECTORY) for name in names]
+                        self.assertEqual(len(files), 0 if form else 1, prepare)
+                        self.assertEqual(os.listdir(OTHER) if os.path.exists(OTHER) else [], [], prepare)
+                        if prepare == "true":
+                            self.assertEqual(stat.S_IMODE(os.stat(DIRECTORY).st_mode), 0o755)
+
+    def test_log_says_why_the_metrics_are_missing(self):
+        self.addCleanup(shutil.rmtree, DIRECTORY)
+        for name in "cron/network-connections-prometheus.crontab", "cron/network-conntrack-prometheus.crontab":
+            (command,) = read_commands(name)
+            for script, mode, form in FAILURES:
+                with replaced_program(script, mode):
                     self.assert_logged(command, form)
 
 
