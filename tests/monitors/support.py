@@ -71,13 +71,64 @@ def install_as_documented(name, page=MANUAL):
     return path
 
 
-def service_command(name):
-    """Returns the command of a systemd service of contrib/."""
+def read_service(name):
+    """Returns the settings of a systemd service of contrib/."""
     # A unit repeats keys, which `strict` would reject.
     unit = configparser.ConfigParser(interpolation=None, strict=False)
     unit.optionxform = str
     unit.read_string(read_contrib(name))
-    return shlex.split(unit["Service"]["ExecStart"])
+    return unit["Service"]
+
+
+def service_command(name):
+    """Returns the command of a systemd service of contrib/."""
+    return shlex.split(read_service(name)["ExecStart"])
+
+
+# Makes every mount read-only whose path the regular expression $1 matches, and
+# the regular expression $2 does not match.
+READ_ONLY = """
+read_only() {
+    cut -d ' ' -f 5 /proc/self/mountinfo | grep -Ex "$1" | grep -vEx "$2" | while read -r path; do
+        # Another mount hides some of the paths.
+        ! mountpoint --quiet "$path" || mount -o remount,bind,ro "$path"
+    done
+}
+"""
+# What systemd does for a setting of a service, in a mount namespace.
+PROTECTIONS = {
+    ("ProtectProc", "invisible"): "mount -t proc -o hidepid=invisible proc /proc",
+    ("ProtectHome", "yes"): "for path in /home /root; do mount -t tmpfs -o ro tmpfs $path; done",
+    ("ProtectKernelTunables", "yes"): """
+        for path in /proc/sys $(find /proc -maxdepth 1 -name sysrq-trigger); do
+            mount --bind $path $path
+            mount -o remount,bind,ro $path
+        done
+        read_only '/sys(/.*)?' '/sys/fs/cgroup(/.*)?'
+    """,
+    ("ProtectControlGroups", "yes"): "read_only '/sys/fs/cgroup(/.*)?' ''",
+    ("ProtectSystem", "strict"): """
+        mount --bind $writable $writable
+        read_only '/.*' "(/dev|/proc|/sys)(/.*)?|$writable"
+    """,
+    ("PrivateTmp", "yes"): "for path in /tmp /var/tmp; do mount -t tmpfs tmpfs $path; done",
+}
+
+
+def protect_as_service(name, *command):
+    """Returns a command that runs another one as protected as a service.
+
+    It imitates the settings of the service that mount file systems, and the
+    settings of capabilities and the umask. systemd also installs filters of
+    system calls.
+    """
+    service = read_service(name)
+    script = [f"set -eu; writable={service['ReadWritePaths']}", READ_ONLY]
+    script += [text for (key, value), text in PROTECTIONS.items() if service.get(key) == value]
+    script += [f"umask {service.get('UMask', '0022')}", 'exec "$@"']
+    assert (service["CapabilityBoundingSet"], service["NoNewPrivileges"]) == ("", "yes")
+    restrict = ["setpriv", "--bounding-set=-all", "--no-new-privs"]
+    return ["unshare", "--mount", "bash", "-c", "\n".join(script), "bash", *restrict, *command]
 
 
 # The directory of the fake commands, first in PATH.

@@ -15,9 +15,9 @@ import unittest
 from line_protocol_parser import parse_line
 from support import (
     MANUAL, PROGRAM, PROJECT, advised_commands, assert_passes_on_intervals, has_conntrack_table,
-    install_as_documented, installed_path, read, read_collectd_csv, read_contrib, read_uci, read_zabbix_value, run_as,
-    run_program, service_command, start, start_collectd, start_exporter, sum_counts, wait_for, write,
-    write_luci_plugin, write_openwrt_plugin,
+    install_as_documented, installed_path, protect_as_service, read, read_collectd_csv, read_contrib, read_uci,
+    read_zabbix_value, run_as, run_program, service_command, start, start_collectd, start_exporter, sum_counts,
+    wait_for, write, write_luci_plugin, write_openwrt_plugin,
 )  # fmt: skip
 
 # The number of UDP connections in the table, without and with a reply.
@@ -125,9 +125,9 @@ class Conntrack(unittest.TestCase):
         self.assertEqual(run_program("--conntrack", "-q", "all.UNREPLIED", "-q", "udp6"), f"{total('UNREPLIED')}\n9\n")
 
     def test_prometheus_exporter_serves_all_counts(self):
-        # The command of the service runs without capabilities, as in the unit.
-        command = service_command("systemd/network-conntrack.service")
-        process = start("setpriv", "--bounding-set=-all", "--no-new-privs", *command)
+        unit = "systemd/network-conntrack.service"
+        command = service_command(unit)
+        process = start(*protect_as_service(unit, *command))
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
         file = command[command.index("-o") + 1]
