@@ -399,6 +399,9 @@ class Kubernetes(unittest.TestCase):
     def test_image_is_the_current_version(self):
         self.assertEqual(self.sidecar["image"], f"ghcr.io/OWNER/{REFERENCE.partition('/')[2]}")
 
+    def test_pod_has_no_token_for_the_api(self):
+        self.assertIs(self.pod["automountServiceAccountToken"], False)
+
     def test_sidecar_writes_for_the_exporter(self):
         security = {
             "allowPrivilegeEscalation": False,
