@@ -101,7 +101,7 @@ class Nagios(unittest.TestCase):
     def test_failure_is_unknown(self):
         self.assert_status(
             "of a missing directory", UNKNOWN,
-            "^NETWORK-CONNECTIONS UNKNOWN - /mnt/missing/net/tcp: No such file or directory$", "",
+            "^NETWORK-CONNECTIONS UNKNOWN - /mnt/missing: No such file or directory$", "",
         )  # fmt: skip
         self.assert_status(
             "of an unreadable file", UNKNOWN,
