@@ -30,6 +30,19 @@ fn missing_ipv6_tables_are_zero() {
 }
 
 #[test]
+fn a_disconnected_udp_socket_may_have_a_remote_address() {
+    // connect(2) with AF_UNSPEC clears the remote port of a UDP socket over
+    // IPv6, and keeps the address: `__udp_disconnect` in net/ipv4/udp.c.
+    let row = "14570: 00000000000000000000000000000000:1388 \
+               00000000000000000000000001000000:0000 07 00000000:00000000\n";
+    let procfs = procfs(&[("udp6", &[HEADER, row].concat())]);
+    for options in [&[][..], &["-a"]] {
+        let counts = counts(program().args(options).arg(procfs.path()));
+        assert_eq!(nonzero(counts), ["udp6.CLOSE 1"], "{options:?}");
+    }
+}
+
+#[test]
 fn missing_ipv4_tables_are_errors() {
     for table in ["tcp", "udp"] {
         let procfs = procfs(&[]);

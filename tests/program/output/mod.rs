@@ -4,3 +4,4 @@ mod formats;
 mod interval;
 mod original_program;
 mod standard_streams;
+mod timeout;
