@@ -11,13 +11,13 @@ use crate::bytes::split::split_once;
 use crate::text::buffer::TextBuffer;
 
 named_enum! {
-    /// The end of the name.
+    /// The end of the name, after a dot.
     pub enum Suffix {
-        Tmp = ".tmp",
+        Tmp = "tmp",
         /// The suffix if the path of the `--output` file ends in `.tmp`. A
         /// program that finds the `--output` file by the pattern `*.tmp` must
         /// not find the temporary file.
-        New = ".new",
+        New = "new",
     }
 }
 
@@ -46,6 +46,7 @@ impl TemporaryName {
         text.push_number(self.process);
         text.push(b".");
         text.push_number(self.random);
+        text.push(b".");
         text.push(self.suffix.name());
     }
 
@@ -53,18 +54,16 @@ impl TemporaryName {
     /// file.
     pub fn parse(name: &[u8]) -> Option<TemporaryName> {
         let (process, rest) = split_once(name.strip_prefix(PREFIX)?, b'.');
-        let rest = rest?;
-        let dot = rest.iter().position(|&byte| byte == b'.')?;
-        let (random, suffix) = rest.split_at_checked(dot)?;
+        let (random, suffix) = split_once(rest?, b'.');
         Some(TemporaryName {
             process: parse_decimal(process)?,
             random: parse_decimal(random)?,
-            suffix: Suffix::from_name(suffix)?,
+            suffix: Suffix::from_name(suffix?)?,
         })
     }
 }
 
 /// Returns the suffix for an `--output` file with this path.
 pub fn suffix_for(path: &[u8]) -> Suffix {
-    if path.ends_with(Suffix::Tmp.name()) { Suffix::New } else { Suffix::Tmp }
+    if path.ends_with(b".tmp") { Suffix::New } else { Suffix::Tmp }
 }

@@ -42,10 +42,13 @@ impl IntervalTimer {
     /// Waits for the next tick or signal. If ticks came before the call, the
     /// function returns at once, and several ticks count as one.
     pub fn wait(&self) -> Result<Event, Errno> {
-        let received = system::receive_signals(&self.signals)?;
-        // A tick may be pending at every call, if a report takes longer than
-        // the interval. So a signal that ends the run comes first.
-        let signal = received.into_iter().find(|&signal| signal != libc::SIGALRM && signal != 0);
-        Ok(signal.map_or(Event::Tick, Event::Signal))
+        for signal in system::receive_signals(&self.signals)? {
+            // If every report takes longer than the interval, a tick is always
+            // pending. So a signal that ends the run comes before a tick.
+            if signal != 0 && signal != libc::SIGALRM {
+                return Ok(Event::Signal(signal));
+            }
+        }
+        Ok(Event::Tick)
     }
 }

@@ -196,9 +196,9 @@ pub fn read_table_fill(procfs: &Procfs, buffer: &mut Buffer) -> Result<TableFill
 /// Opens the directory [`PROCFS`] if `procfs` is the directory of a process in
 /// the program's own network namespace.
 fn open_own(procfs: &Procfs) -> Option<Fd> {
-    let namespace_of_process = procfs.namespace.as_ref()?;
-    let own = namespace(&Fd::open_directory(b"/proc/self").ok()?)?;
-    if *namespace_of_process != own {
+    procfs.namespace.as_ref()?;
+    let own = Procfs::open(b"/proc/self").ok()?;
+    if own.namespace != procfs.namespace {
         return None;
     }
     Fd::open_directory(PROCFS).ok()

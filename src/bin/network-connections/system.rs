@@ -105,19 +105,24 @@ impl CStrArray {
     }
 }
 
-/// A path that ends with a null byte, as the C library requires.
-struct CPath(Vec<u8, { libc::PATH_MAX as usize }>);
+/// Memory for a path that ends with a null byte, as the C library requires.
+struct PathBuffer(Vec<u8, { libc::PATH_MAX as usize }>);
 
-impl CPath {
-    fn new(path: &[u8]) -> Result<CPath, Errno> {
-        let mut bytes = Vec::new();
-        bytes.extend_from_slice(path).map_err(|_| Errno::NAMETOOLONG)?;
-        bytes.push(0).map_err(|_| Errno::NAMETOOLONG)?;
-        Ok(CPath(bytes))
+impl PathBuffer {
+    const fn new() -> PathBuffer {
+        PathBuffer(Vec::new())
     }
 
-    fn as_ptr(&self) -> *const c_char {
-        self.0.as_ptr().cast()
+    /// Copies a path, and returns a C string in this buffer. The buffer must be
+    /// empty.
+    fn copy(&mut self, path: &[u8]) -> Result<*const c_char, Errno> {
+        self.append(path)?;
+        self.append(b"\0")?;
+        Ok(self.0.as_ptr().cast())
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Result<(), Errno> {
+        self.0.extend_from_slice(bytes).map_err(|_| Errno::NAMETOOLONG)
     }
 }
 
@@ -188,11 +193,13 @@ impl Fd {
     /// Returns whether the file in this directory is regular. A symbolic link
     /// is not a regular file, even if the target of the link is.
     pub fn has_regular_file(&self, name: &[u8]) -> Result<bool, Errno> {
-        let name = CPath::new(name)?;
+        let mut path_buffer = PathBuffer::new();
+        let name = path_buffer.copy(name)?;
         let mut stat = MaybeUninit::<libc::stat64>::uninit();
         let (address, flags) = (stat.as_mut_ptr(), libc::AT_SYMLINK_NOFOLLOW);
-        // SAFETY: the name is a C string, and `stat` is writable memory.
-        retry(|| unsafe { libc::fstatat64(self.0, name.as_ptr(), address, flags) } as isize)?;
+        // SAFETY: `path_buffer` holds the C string, and `stat` is writable
+        // memory.
+        retry(|| unsafe { libc::fstatat64(self.0, name, address, flags) } as isize)?;
         // SAFETY: fstatat succeeded, so it has initialised all fields.
         let stat = unsafe { stat.assume_init_ref() };
         Ok(stat.st_mode & libc::S_IFMT == libc::S_IFREG)
@@ -201,11 +208,12 @@ impl Fd {
     /// Reads the target of a symbolic link in this directory, truncated to the
     /// length of `buffer`, and returns the length of the target.
     pub fn read_link(&self, name: &[u8], buffer: &mut [u8]) -> Result<usize, Errno> {
-        let name = CPath::new(name)?;
+        let mut path_buffer = PathBuffer::new();
+        let name = path_buffer.copy(name)?;
         let (address, length) = (buffer.as_mut_ptr().cast(), buffer.len());
-        // SAFETY: the name is a C string, and `buffer` is writable memory of
-        // this length.
-        retry(|| unsafe { libc::readlinkat(self.0, name.as_ptr(), address, length) })
+        // SAFETY: `path_buffer` holds the C string, and `buffer` is writable
+        // memory of this length.
+        retry(|| unsafe { libc::readlinkat(self.0, name, address, length) })
     }
 
     /// Reads the first entries of this directory, in the format of
@@ -219,17 +227,18 @@ impl Fd {
 
     /// Renames a file in this directory, and replaces any file at `to`.
     pub fn rename(&self, from: &[u8], to: &[u8]) -> Result<(), Errno> {
-        let (from, to) = (CPath::new(from)?, CPath::new(to)?);
-        // SAFETY: both names are C strings.
-        retry(|| unsafe { libc::renameat(self.0, from.as_ptr(), self.0, to.as_ptr()) } as isize)
-            .map(drop)
+        let (mut from_buffer, mut to_buffer) = (PathBuffer::new(), PathBuffer::new());
+        let (from, to) = (from_buffer.copy(from)?, to_buffer.copy(to)?);
+        // SAFETY: the two buffers hold the C strings.
+        retry(|| unsafe { libc::renameat(self.0, from, self.0, to) } as isize).map(drop)
     }
 
     /// Removes a file in this directory if possible.
     pub fn remove(&self, name: &[u8]) {
-        let Ok(name) = CPath::new(name) else { return };
-        // SAFETY: the name is a C string.
-        let _ = retry(|| unsafe { libc::unlinkat(self.0, name.as_ptr(), 0) } as isize);
+        let mut path_buffer = PathBuffer::new();
+        let Ok(name) = path_buffer.copy(name) else { return };
+        // SAFETY: `path_buffer` holds the C string.
+        let _ = retry(|| unsafe { libc::unlinkat(self.0, name, 0) } as isize);
     }
 
     /// Reads into `buffer`, and returns the number of bytes, 0 at the end of
@@ -334,14 +343,14 @@ type GetdentsResult = c_int;
 /// Opens a file or a directory. A new file has the mode 0600.
 fn open_at(directory: c_int, path: &[u8], flags: c_int) -> Result<Fd, Errno> {
     const MODE: c_uint = 0o600;
-    let path = CPath::new(path)?;
+    let mut path_buffer = PathBuffer::new();
+    let path = path_buffer.copy(path)?;
     // On 32 bits, the kernel refuses to open a file above 2 GB without this
     // flag.
     let flags = flags | libc::O_LARGEFILE;
-    // SAFETY: the path is a C string, and the variadic argument has the type
-    // that openat reads.
-    retry(|| unsafe { libc::openat(directory, path.as_ptr(), flags, MODE) } as isize)
-        .map(Fd::owning)
+    // SAFETY: `path_buffer` holds the C string, and the variadic argument has
+    // the type that openat reads.
+    retry(|| unsafe { libc::openat(directory, path, flags, MODE) } as isize).map(Fd::owning)
 }
 
 impl Drop for Fd {
@@ -484,11 +493,14 @@ pub const MOST_SIGNALS: usize = 3;
 /// Waits for a blocked signal, and returns the numbers of all blocked signals
 /// that have arrived. The other numbers in the array are 0.
 pub fn receive_signals(signal_fd: &Fd) -> Result<[c_int; MOST_SIGNALS], Errno> {
-    const LENGTH: usize = size_of::<libc::signalfd_siginfo>();
-    let mut information = [[0; LENGTH]; MOST_SIGNALS];
+    let mut information = [[0; size_of::<libc::signalfd_siginfo>()]; MOST_SIGNALS];
     signal_fd.read(information.as_flattened_mut())?;
-    // The first field, ssi_signo, is the number.
-    Ok(information.map(|[a, b, c, d, ..]| c_int::from_ne_bytes([a, b, c, d])))
+    let mut numbers = [0; MOST_SIGNALS];
+    for (number, [a, b, c, d, ..]) in numbers.iter_mut().zip(&information) {
+        // The first field, ssi_signo, is the number.
+        *number = c_int::from_ne_bytes([*a, *b, *c, *d]);
+    }
+    Ok(numbers)
 }
 
 /// Whether the time of [`limit_time`] is over, and no system call has failed

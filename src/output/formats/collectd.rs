@@ -5,6 +5,7 @@
 //! PUTVAL "router/network_connections-tcp4/tcp_connections-ESTABLISHED" interval=10 N:7
 //! ```
 
+use crate::bytes::decimal::parse_decimal;
 use crate::bytes::split::split_once;
 use crate::output::format::{
     CONNECTION_GROUPS, CONNECTION_STATES, CONNECTION_STATUSES, Format, SOCKET_GROUPS,
@@ -15,7 +16,7 @@ use crate::text::template::template;
 /// Returns whether collectd accepts a name as the host of an identifier. A
 /// slash ends the host.
 pub fn is_host(name: &[u8]) -> bool {
-    !name.is_empty() && !name.contains(&b'/')
+    !name.is_empty() && split_once(name, b'/').1.is_none()
 }
 
 /// Returns whether `text` is a number above 0 in decimal digits, with or
@@ -23,10 +24,11 @@ pub fn is_host(name: &[u8]) -> bool {
 /// other interval.
 pub fn is_positive_decimal(text: &[u8]) -> bool {
     let (integer, fraction) = split_once(text, b'.');
-    let digits = || integer.iter().chain(fraction.unwrap_or_default());
-    !integer.is_empty()
-        && digits().all(u8::is_ascii_digit)
-        && digits().any(|&digit| digit != b'0')
+    let fraction = match fraction {
+        None | Some(b"") => Some(0),
+        Some(digits) => parse_decimal(digits),
+    };
+    matches!((parse_decimal(integer), fraction), (Some(integer), Some(fraction)) if integer > 0 || fraction > 0)
 }
 
 /// The format.
