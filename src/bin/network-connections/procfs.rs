@@ -21,16 +21,14 @@ use crate::system::Fd;
 /// The procfs directory of a system or of a process, open for one count.
 pub struct Procfs {
     directory: Fd,
-    /// Whether the path is [`PROCFS`]. Its tables show the network namespace of
-    /// the program itself.
+    /// Whether the path is [`PROCFS`], whose tables show the network namespace
+    /// of the program itself.
     is_own: bool,
-    /// The network namespace when the count began.
+    /// The network namespace of the process when the count began.
     namespace: Option<Namespace>,
 }
 
 /// The target of the link `ns/net` of a process, such as "net:[4026531840]".
-/// Nothing if the directory has no such link, or if the program may not read
-/// the link.
 type Namespace = Vec<u8, 64>;
 
 impl Procfs {
@@ -65,6 +63,9 @@ impl Procfs {
     }
 }
 
+/// Returns the network namespace of the process with this procfs directory.
+/// Returns nothing if the directory belongs to no process, or if the program
+/// may not read the link.
 fn namespace(directory: &Fd) -> Option<Namespace> {
     let mut target = Namespace::new();
     target.resize_default(target.capacity()).ok()?;
