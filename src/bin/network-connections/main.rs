@@ -163,17 +163,7 @@ fn report_once(
 /// Counts the sockets or the connections that the plan selects.
 fn count(plan: &Plan, buffer: &mut Buffer, counts: &mut Counts) -> Result<(), Failure> {
     counts.reset(plan.subject);
-    if plan.subject == Subject::Connections {
-        let procfs = Procfs::open(plan.procfs)?;
-        procfs::count_connections(&procfs, &plan.filter, buffer, counts)?;
-        let is_fill_needed = plan.queries.iter().any(|query| matches!(query.key, Key::Table(_)));
-        counts.table_fill = match procfs::read_table_fill(&procfs, buffer) {
-            Err(failure) if is_fill_needed => return Err(failure),
-            fill => fill.ok(),
-        };
-        return procfs.check_namespace();
-    }
-    if plan.source != Source::Proc {
+    if plan.subject == Subject::Sockets && plan.source != Source::Proc {
         match netlink::count_sockets(&plan.filter, buffer, counts) {
             Err(errno) if plan.source == Source::Netlink || errno == Errno::TIME => {
                 return Err(failed(Resource::SockDiag, errno));
@@ -185,7 +175,18 @@ fn count(plan: &Plan, buffer: &mut Buffer, counts: &mut Counts) -> Result<(), Fa
         }
     }
     let procfs = Procfs::open(plan.procfs)?;
-    procfs::count_sockets(&procfs, &plan.filter, buffer, counts)?;
+    match plan.subject {
+        Subject::Sockets => procfs::count_sockets(&procfs, &plan.filter, buffer, counts)?,
+        Subject::Connections => {
+            procfs::count_connections(&procfs, &plan.filter, buffer, counts)?;
+            let mut keys = plan.queries.iter().map(|query| query.key);
+            let is_fill_needed = keys.any(|key| matches!(key, Key::Table(_)));
+            counts.table_fill = match procfs::read_table_fill(&procfs, buffer) {
+                Err(failure) if is_fill_needed => return Err(failure),
+                fill => fill.ok(),
+            };
+        }
+    }
     procfs.check_namespace()
 }
 
