@@ -3,7 +3,7 @@
 use network_connections::cli::failure::{Failure, Reason, Resource};
 use network_connections::kernel::directory::EntryNames;
 use network_connections::kernel::errno::Errno;
-use network_connections::output::temporary_name::{LONGEST_NAME, TemporaryName, suffix_for};
+use network_connections::output::temporary_name::{LONGEST_NAME, TemporaryName};
 use network_connections::text::buffer::TextBuffer;
 
 use crate::Buffer;
@@ -42,7 +42,7 @@ pub fn replace(path: &[u8], text: &TextBuffer, buffer: &mut Buffer) -> Result<()
     let mut name = [0; LONGEST_NAME];
     let mut name = TextBuffer::new(&mut name);
     let (process, random) = (system::process_id(), system::random_number());
-    TemporaryName { process, random, suffix: suffix_for(path) }.compose(&mut name);
+    TemporaryName { process, random }.compose(&mut name);
     // A run in another PID namespace may remove the temporary file as a
     // leftover, because the PID of this run means nothing there. So the
     // function tries again if the file is missing.

@@ -79,8 +79,8 @@ fn temporary_failure(file: &Path, reason: &str) -> String {
 }
 
 /// Returns the name of a temporary file of this process.
-fn temporary_name(process: impl Display, suffix: &str) -> String {
-    format!(".network-connections.{process}.4294967295.{suffix}")
+fn temporary_name(process: impl Display) -> String {
+    format!(".network-connections.tmp.{process}.4294967295")
 }
 
 /// A PID that no process has, because it is above the kernel's limit.
@@ -255,7 +255,7 @@ fn a_full_file_system_is_an_error() {
     let message = temporary_failure(&file, "No space left on device");
     fails_and_changes_nothing(&mut program_to(&file), directory.path(), &message);
     // The run first removes a temporary file of a killed run, and so has space.
-    let leftover = directory.path().join(temporary_name(NO_PROCESS, "tmp"));
+    let leftover = directory.path().join(temporary_name(NO_PROCESS));
     fs::rename(directory.path().join("filler"), leftover).unwrap();
     drop(filler);
     report(&mut program_to(&file));
@@ -338,9 +338,7 @@ fn a_leftover_temporary_file_is_replaced() {
             let precious = directory.path().join("precious");
             fs::write(&precious, OLD).unwrap();
             fs::set_permissions(&precious, Permissions::from_mode(0o600)).unwrap();
-            for suffix in ["tmp", "new"] {
-                leave(&directory.path().join(temporary_name(NO_PROCESS, suffix))).unwrap();
-            }
+            leave(&directory.path().join(temporary_name(NO_PROCESS))).unwrap();
             let file = directory.path().join(name);
             report(&mut program_to(&file));
             let metadata = file.symlink_metadata().unwrap();
@@ -358,23 +356,24 @@ fn a_file_of_a_running_process_or_with_another_name_stays() {
     let directory = directory();
     let own = std::process::id();
     let kept = [
-        temporary_name(own, "tmp"),
-        temporary_name(0, "tmp"),
-        temporary_name(NO_PROCESS, "prom"),
-        temporary_name(NO_PROCESS, "tmp~"),
-        temporary_name("", "tmp"),
-        temporary_name("x", "tmp"),
-        temporary_name(-1, "tmp"),
-        format!("x{}", temporary_name(NO_PROCESS, "tmp")),
-        format!(".network-connections.{NO_PROCESS}.tmp"),
-        format!(".network-connections.{NO_PROCESS}.1.2.tmp"),
+        temporary_name(own),
+        temporary_name(0),
+        temporary_name(NO_PROCESS) + "~",
+        temporary_name(NO_PROCESS) + ".tmp",
+        temporary_name(""),
+        temporary_name("x"),
+        temporary_name(-1),
+        format!("x{}", temporary_name(NO_PROCESS)),
+        format!(".network-connections.tmp.{NO_PROCESS}"),
+        format!(".network-connections.tmp.{NO_PROCESS}."),
+        format!(".network-connections.{NO_PROCESS}.1.tmp"),
         "FILE.tmp".into(),
     ];
     for name in &kept {
         fs::write(directory.path().join(name), OLD).unwrap();
     }
     // Nobody can remove a directory with entries like a file.
-    let occupied = temporary_name(NO_PROCESS, "tmp");
+    let occupied = temporary_name(NO_PROCESS);
     fs::create_dir_all(directory.path().join(&occupied).join("x")).unwrap();
     report(&mut program_to(&directory.path().join("FILE")));
     let mut expected: Vec<String> = kept.into_iter().chain([occupied, "FILE".into()]).collect();
@@ -385,7 +384,7 @@ fn a_file_of_a_running_process_or_with_another_name_stays() {
 #[test]
 fn a_directory_without_read_permission_is_enough() {
     let directory = directory();
-    let leftover = temporary_name(NO_PROCESS, "tmp");
+    let leftover = temporary_name(NO_PROCESS);
     fs::write(directory.path().join(&leftover), OLD).unwrap();
     let file = directory.path().join("FILE");
     fs::set_permissions(&directory, Permissions::from_mode(0o333)).unwrap();

@@ -143,7 +143,7 @@ fn create_directory() -> (TempDir, File) {
         ("endless/net/udp", HEADER),
         ("FILE", "old\n"),
         // No process has this PID.
-        (".network-connections.999999999.1.tmp", "old\n"),
+        (".network-connections.tmp.999999999.1", "old\n"),
     ];
     for (name, contents) in files {
         let file = directory.path().join(name);

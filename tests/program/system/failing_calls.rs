@@ -125,7 +125,7 @@ const TRACKED: &[&str] = &["/net/nf_conntrack"];
 const FILL: &[&str] = &["/nf_conntrack_count", "/nf_conntrack_max"];
 const DIAG: &[&str] = &["sock_diag"];
 const FILES: &[&str] = &["FILE", "NEW"];
-const TEMPORARY: &[&str] = &[".tmp"];
+const TEMPORARY: &[&str] = &[OWN, LEFTOVER];
 
 /// Returns the errnos with which a call may fail, besides EINTR. The errnos are
 /// from the section ERRORS of the manual page, without the errnos that the
@@ -254,8 +254,11 @@ const MODES: &[&str] = &[
 
 const OLD: &str = "the old contents\n";
 
+/// The temporary file of a run, [without its numbers](without_numbers).
+const OWN: &str = ".network-connections.tmp.OWN";
+
 /// The temporary file of a killed run. No process has this PID.
-const LEFTOVER: &str = ".network-connections.999999999.1.tmp";
+const LEFTOVER: &str = ".network-connections.tmp.999999999.1";
 
 /// The files that the runs read, and the reports that the runs must print.
 struct Fixture {
@@ -384,8 +387,8 @@ fn run(
 /// Replaces the name of the run's own temporary file, which differs in every
 /// run, at the end of a path.
 fn without_numbers(path: &str) -> String {
-    match path.find(".network-connections.") {
-        Some(start) if !path.ends_with(LEFTOVER) => path[..start].to_string() + "OWN.tmp",
+    match path.find(".network-connections.tmp.") {
+        Some(start) if !path.ends_with(LEFTOVER) => path[..start].to_string() + OWN,
         _ => path.to_string(),
     }
 }
@@ -434,10 +437,10 @@ fn expected_outcome(fixture: &Fixture, mode: &'static str, calls: &[AnsweredCall
                 }
                 ("write", "standard output") => stdout += &message.take().unwrap_or_default(),
                 ("write", "standard error") => stderr += &message.take().unwrap_or_default(),
-                ("openat", _) if name.ends_with(".tmp") => {
+                ("openat", _) if name.ends_with(OWN) => {
                     files.insert(name, String::new());
                 }
-                ("write", _) if name.ends_with(".tmp") => {
+                ("write", _) if name.ends_with(OWN) => {
                     files.insert(name, text(&omissions));
                 }
                 ("unlinkat", _) => drop(files.remove(&name)),
@@ -485,7 +488,7 @@ fn expected_outcome(fixture: &Fixture, mode: &'static str, calls: &[AnsweredCall
                 _ if call.name == "uname" && !by_netlink => "host name".into(),
                 _ if call.name == "uname" => netlink::NAME.into(),
                 "sock_diag" => netlink::NAME.into(),
-                _ if name.ends_with(".tmp") => {
+                _ if name.ends_with(OWN) => {
                     format!("{output} (temporary file in its directory)")
                 }
                 "." | "./" => output.into(),
@@ -528,7 +531,7 @@ fn expected_outcome(fixture: &Fixture, mode: &'static str, calls: &[AnsweredCall
             NoNetlink | NoNetlinkAs(_) => {}
         }
         // The run removes the temporary file that it has created.
-        if status.is_some() && call.name != "openat" && name.ends_with(".tmp") {
+        if status.is_some() && call.name != "openat" && name.ends_with(OWN) {
             temporary = files.remove_entry(&name);
         }
     }
