@@ -9,7 +9,7 @@ use core::cell::Cell;
 use core::num::NonZero;
 
 use crate::bytes::split::split_once;
-use crate::bytes::swar::{WORD_SIZE, clear_first_bit, first_nonzero_byte, splat, word};
+use crate::bytes::swar::{WORD_SIZE, Word, clear_first_bit, first_nonzero_byte, splat};
 use crate::kernel::conntrack_row::{self, ConntrackRow};
 use crate::kernel::socket_row::{self, HEAD_LENGTH, WINDOW};
 use crate::model::socket::{Family, Socket};
@@ -131,16 +131,15 @@ impl<'a, const WORDS: usize> TableReader<'a, WORDS> {
             self.lines = 1;
             self.set_first_byte(b' ');
         }
-        let words = &self.buffer.0;
         let mut search_start = 0;
         let mut rows = 0;
         let retain_from = loop {
-            let newline = find_newline(words, search_start);
+            let newline = find_newline(self.buffer, search_start);
             let start = newline + 1;
             if start > end {
                 break end;
             }
-            match socket_row::parse(words.as_flattened(), start, family) {
+            match socket_row::parse(self.buffer.0.as_flattened(), start, family) {
                 // A row that reaches `end` is incomplete.
                 Some(row) if row.rest < end => {
                     count(row.socket);
@@ -235,22 +234,31 @@ impl<'a, const WORDS: usize> TableReader<'a, WORDS> {
 /// The search starts at the word that contains `start`. The columns up to
 /// `start` are longer than a word, so this word holds no earlier newline.
 #[inline(always)]
-fn find_newline(words: &[[u8; WORD_SIZE]], start: usize) -> usize {
+#[expect(clippy::indexing_slicing, reason = "an index keeps the alignment, and `get` does not")]
+fn find_newline<const WORDS: usize>(buffer: &ReadBuffer<WORDS>, start: usize) -> usize {
     // In a row, only uppercase letters and the newline lack this bit.
     let mask = splat(0x20);
+    // The index keeps the alignment of the buffer, so every machine loads the
+    // word with one instruction. A slice of the buffer has the alignment of a
+    // byte.
+    let word_at = |index: usize| Word::from_ne_bytes(buffer.0[index]);
     let mut word_index = start / WORD_SIZE;
     loop {
-        while let Some([a, b, c, d]) = words.get(word_index..word_index + 4) {
-            if !(word(a) & word(b) & word(c) & word(d)) & mask != 0 {
+        while word_index < WORDS - 4 {
+            let (a, b) = (word_at(word_index), word_at(word_index + 1));
+            let (c, d) = (word_at(word_index + 2), word_at(word_index + 3));
+            if !(a & b & c & d) & mask != 0 {
                 break;
             }
             word_index += 4;
         }
         let mut candidates = loop {
-            // The word exists, because the search ends at the newline of
-            // `terminate`, before the last word.
-            let Some(bytes) = words.get(word_index) else { return usize::MAX - 1 };
-            let candidates = !word(bytes) & mask;
+            // The search ends at the newline of `terminate`, before the last
+            // word. Without this check, the compiler adds a panic.
+            if word_index >= WORDS {
+                return usize::MAX - 1;
+            }
+            let candidates = !word_at(word_index) & mask;
             word_index += 1;
             if candidates != 0 {
                 break candidates;
@@ -258,7 +266,7 @@ fn find_newline(words: &[[u8; WORD_SIZE]], start: usize) -> usize {
         };
         while let Some(nonzero) = NonZero::new(candidates) {
             let index = (word_index - 1) * WORD_SIZE + first_nonzero_byte(nonzero);
-            if words.as_flattened().get(index) == Some(&b'\n') {
+            if buffer.0.as_flattened().get(index) == Some(&b'\n') {
                 return index;
             }
             candidates = clear_first_bit(nonzero);
