@@ -1,7 +1,7 @@
 //! The words of a command line as options and paths. This module does not know
 //! the meaning of an option.
 
-use super::options::{OptionName, ReservedOption};
+use super::options::OptionName;
 use crate::bytes::split::split_once;
 
 /// A part of a command line.
@@ -18,9 +18,6 @@ pub enum Argument<'a> {
         /// The value, if the command line has one.
         value: Option<&'a [u8]>,
     },
-    /// A reserved option, and its name in the command line without the first
-    /// dash.
-    Reserved(ReservedOption, &'a [u8]),
     /// The name of an option that does not exist, without the first dash.
     Unknown(&'a [u8]),
 }
@@ -69,18 +66,14 @@ impl<'a, Words: Iterator<Item = &'a [u8]>> Arguments<'a, Words> {
             (name, Some(rest).filter(|rest| !rest.is_empty()))
         };
         let option = OptionName::find(name);
-        let reserved = ReservedOption::find(name);
-        if option.is_some_and(OptionName::takes_value)
-            || reserved.is_some_and(ReservedOption::takes_value)
-        {
+        if option.is_some_and(OptionName::takes_value) {
             value = value.or_else(|| self.words.next());
         } else if !is_long {
             self.letters = value.take().unwrap_or_default();
         }
-        match (option, reserved) {
-            (Some(option), _) => Argument::Option { option, name, value },
-            (None, Some(reserved)) => Argument::Reserved(reserved, name),
-            (None, None) => Argument::Unknown(name),
+        match option {
+            Some(option) => Argument::Option { option, name, value },
+            None => Argument::Unknown(name),
         }
     }
 }

@@ -111,34 +111,6 @@ const _: () = {
     }
 };
 
-/// An option that the Monitoring Plugins Development Guidelines reserve for a
-/// feature that the program lacks. The help does not list the option.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReservedOption {
-    /// `-v, --verbose`
-    Verbose,
-    /// `-H, --hostname HOST`
-    Hostname,
-}
-
-impl ReservedOption {
-    /// Returns the reserved option with this name, or nothing if no reserved
-    /// option has the name. `name` is a letter, or a long name without its
-    /// first dash.
-    pub fn find(name: &[u8]) -> Option<ReservedOption> {
-        match name {
-            b"v" | b"-verbose" => Some(ReservedOption::Verbose),
-            b"H" | b"-hostname" => Some(ReservedOption::Hostname),
-            _ => None,
-        }
-    }
-
-    /// Returns whether the option takes a value.
-    pub fn takes_value(self) -> bool {
-        self == ReservedOption::Hostname
-    }
-}
-
 /// Composes the text that `--help` prints.
 pub fn compose_help(text: &mut TextBuffer) {
     let usage = template!(concat!(

@@ -4,7 +4,7 @@ use heapless::Vec;
 
 use super::arguments::{Argument, Arguments};
 use super::audience::Audience;
-use super::options::{OptionName, ReservedOption};
+use super::options::OptionName;
 use super::usage_error::{Problem, UsageError};
 use crate::bytes::decimal::parse_decimal;
 use crate::bytes::name_list::named_enum;
@@ -17,6 +17,7 @@ use crate::model::schema::Subject;
 use crate::model::threshold::{AlertRange, Query, Severity};
 use crate::output::format::Format;
 use crate::output::formats;
+use crate::output::temporary_name::is_temporary_path;
 
 /// What a command line asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,12 +180,15 @@ impl<'a> Parser<'_, '_, 'a> {
     fn parse_argument(&mut self, argument: Argument<'a>) {
         let (result, name, value) = match argument {
             Argument::Path(path) => (self.set_path(path), path, path),
-            Argument::Unknown(name) => (Err(Problem::UnknownOption), name, name),
-            Argument::Reserved(ReservedOption::Verbose, name) => {
-                (Err(Problem::ReservedVerbose), name, name)
-            }
-            Argument::Reserved(ReservedOption::Hostname, name) => {
-                (Err(Problem::ReservedHostname), name, name)
+            Argument::Unknown(name) => {
+                // The Monitoring Plugins Development Guidelines reserve these
+                // names for features that the program lacks.
+                let problem = match name {
+                    b"v" | b"-verbose" => Problem::ReservedVerbose,
+                    b"H" | b"-hostname" => Problem::ReservedHostname,
+                    _ => Problem::UnknownOption,
+                };
+                (Err(problem), name, name)
             }
             Argument::Option { option, name, value } => {
                 (self.parse_option(option, value), name, value.unwrap_or_default())
@@ -234,6 +238,7 @@ impl<'a> Parser<'_, '_, 'a> {
             OptionName::Warning => return self.set_range(Severity::Warning, value),
             OptionName::Critical => return self.set_range(Severity::Critical, value),
             OptionName::Output if value.is_empty() => return Err(Problem::EmptyFile),
+            OptionName::Output if is_temporary_path(value) => return Err(Problem::TemporaryFile),
             OptionName::Output => self.plan.output = Some(value),
             OptionName::Interval => {
                 parse_seconds(value).ok_or(Problem::InvalidSeconds)?;

@@ -53,6 +53,8 @@ problems! {
     EmptyPath "PATH is empty"
     /// FILE is empty.
     EmptyFile "FILE is empty"
+    /// FILE has the name of a temporary file, which a run would remove.
+    TemporaryFile "FILE has the name of a temporary file: '<argument>'"
     /// A PORT is not a number, or is above 65535.
     InvalidPort "invalid PORT '<argument>' (expected a number from 0 to 65535)"
     /// A SOURCE does not exist.
@@ -63,7 +65,7 @@ problems! {
     InvalidKey "invalid KEY '<argument>' (expected GROUP or GROUP.STATE)"
     /// A KEY names the listening sockets, and the run does not count listening
     /// sockets.
-    ListenWithoutAll "KEY '<argument>' is always 0 without --all"
+    ListenWithoutAll "KEY '<argument>' needs --all"
     /// A KEY names the listening sockets, and no `--remote-port` is 0. The
     /// remote port of a listening socket is 0.
     ListenWithRemotePort "KEY '<argument>' is always 0 with --remote-port"

@@ -29,7 +29,9 @@ pub enum Key {
 /// The reason why a number is 0 in every report, whatever the kernel lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AlwaysZero {
-    /// The filter leaves out listening sockets.
+    /// The filter leaves out sockets without a remote address, as listening
+    /// sockets are. A listening socket has a remote address only if it was
+    /// connected and disconnected before.
     ListenWithoutAll,
     /// The filter selects only remote ports that no listening socket has.
     ListenWithRemotePort,

@@ -26,12 +26,15 @@ const OPTIONS: [(&str, &str, bool); 14] = [
     ("V", "version", false),
 ];
 
-/// The options that the program refuses in words, as in [`OPTIONS`], and the
-/// errors.
-const RESERVED: [(&str, &str, bool, Problem); 2] = [
-    ("v", "verbose", false, Problem::ReservedVerbose),
-    ("H", "hostname", true, Problem::ReservedHostname),
-];
+/// Returns the error for an option that does not exist, such as "v" or
+/// "-verbose".
+fn unknown(name: &[u8]) -> Problem {
+    match str::from_utf8(name) {
+        Ok("v" | "-verbose") => Problem::ReservedVerbose,
+        Ok("H" | "-hostname") => Problem::ReservedHostname,
+        _ => Problem::UnknownOption,
+    }
+}
 
 pub const FORMATS: [&str; 5] = ["json", "ndjson", "prometheus", "influx", "collectd"];
 
@@ -117,16 +120,8 @@ impl<'a> Line<'a> {
         let (name, value) = (&text[..length], equals.map(|index| &text[index + 1..]));
         let argument = &dashed[..=length];
         let known = OPTIONS.iter().find(|(_, long, _)| long.as_bytes() == name);
-        let reserved = RESERVED.iter().find(|(_, long, ..)| long.as_bytes() == name);
-        if let Some(&(_, _, takes_value, problem)) = reserved {
-            self.add_error(problem, argument);
-            if takes_value && value.is_none() {
-                others.next();
-            }
-            return;
-        }
         let Some((_, long, takes_value)) = known else {
-            return self.add_error(Problem::UnknownOption, argument);
+            return self.add_error(unknown(argument), argument);
         };
         self.note_check(long);
         match (takes_value, value) {
@@ -150,19 +145,8 @@ impl<'a> Line<'a> {
             }
             let (argument, rest) = (&text[index..=index], &text[index + 1..]);
             let known = OPTIONS.iter().find(|(short, ..)| short.as_bytes() == argument);
-            let reserved = RESERVED.iter().find(|(short, ..)| short.as_bytes() == argument);
-            if let Some(&(_, _, takes_value, problem)) = reserved {
-                self.add_error(problem, argument);
-                if !takes_value {
-                    continue;
-                }
-                if rest.is_empty() {
-                    others.next();
-                }
-                return;
-            }
             let Some((_, long, takes_value)) = known else {
-                self.add_error(Problem::UnknownOption, argument);
+                self.add_error(unknown(argument), argument);
                 continue;
             };
             self.note_check(long);
@@ -346,6 +330,7 @@ pub fn message(UsageError { problem, argument }: UsageError) -> String {
         Problem::SecondPath => format!("more than one PATH: '{word}'"),
         Problem::EmptyPath => "PATH is empty".to_string(),
         Problem::EmptyFile => "FILE is empty".to_string(),
+        Problem::TemporaryFile => format!("FILE has the name of a temporary file: '{word}'"),
         Problem::InvalidPort => {
             format!("invalid PORT '{word}' (expected a number from 0 to 65535)")
         }
@@ -365,7 +350,7 @@ pub fn message(UsageError { problem, argument }: UsageError) -> String {
         Problem::InvalidSeconds => {
             format!("invalid SECONDS '{word}' (expected a number from 1 to 86400)")
         }
-        Problem::ListenWithoutAll => format!("KEY '{word}' is always 0 without --all"),
+        Problem::ListenWithoutAll => format!("KEY '{word}' needs --all"),
         Problem::ListenWithRemotePort => format!("KEY '{word}' is always 0 with --remote-port"),
         Problem::NoStateOfUdp => {
             format!("KEY '{word}' is always 0 (UDP has only ESTABLISHED and CLOSE)")

@@ -5,7 +5,6 @@
 //! PUTVAL "router/network_connections-tcp4/tcp_connections-ESTABLISHED" interval=10 N:7
 //! ```
 
-use crate::bytes::decimal::parse_decimal;
 use crate::bytes::split::split_once;
 use crate::output::format::{
     CONNECTION_GROUPS, CONNECTION_STATES, CONNECTION_STATUSES, Format, SOCKET_GROUPS,
@@ -24,11 +23,9 @@ pub fn is_host(name: &[u8]) -> bool {
 /// other interval.
 pub fn is_positive_decimal(text: &[u8]) -> bool {
     let (integer, fraction) = split_once(text, b'.');
-    let fraction = match fraction {
-        None | Some(b"") => Some(0),
-        Some(digits) => parse_decimal(digits),
-    };
-    matches!((parse_decimal(integer), fraction), (Some(integer), Some(fraction)) if integer > 0 || fraction > 0)
+    let fraction = fraction.unwrap_or_default();
+    let mut digits = integer.iter().chain(fraction);
+    text.iter().any(|byte| matches!(byte, b'1'..=b'9')) && digits.all(u8::is_ascii_digit)
 }
 
 /// The format.

@@ -223,7 +223,7 @@ fn an_invalid_command_line_is_a_usage_error() {
 }
 
 #[test]
-fn a_reserved_option_is_refused_with_its_value() {
+fn a_reserved_option_is_refused_like_an_unknown_option() {
     use Problem::{ReservedHostname, ReservedVerbose, UnknownOption};
     // The arguments, the error, its argument, whether the run is a check, and
     // the path.
@@ -239,13 +239,13 @@ fn a_reserved_option_is_refused_with_its_value() {
         (&[b"-vh"], ReservedVerbose, b"v", false, b"/proc"),
         (&[b"-vx"], ReservedVerbose, b"v", false, b"/proc"),
         (&[b"-H"], ReservedHostname, b"H", false, b"/proc"),
-        (&[b"-H", b"localhost", b"/p"], ReservedHostname, b"H", false, b"/p"),
-        // The text after the letter is a value, and no series of letters.
-        (&[b"-Hwww", b"/p"], ReservedHostname, b"H", false, b"/p"),
-        (&[b"-aHwww.example", b"/p"], ReservedHostname, b"H", false, b"/p"),
-        (&[b"-H", b"-wtcp=1", b"/p"], ReservedHostname, b"H", false, b"/p"),
+        (&[b"-H", b"localhost", b"/p"], ReservedHostname, b"H", false, b"localhost"),
+        // The host may be missing, so the next word may be an option.
+        (&[b"-H", b"-wtcp=1", b"/p"], ReservedHostname, b"H", true, b"/p"),
+        (&[b"-H", b"h", b"-wtcp=1"], ReservedHostname, b"H", true, b"h"),
+        (&[b"-aHwtcp=1", b"/p"], ReservedHostname, b"H", true, b"/p"),
         (&[b"-Hh", b"-wtcp=1"], ReservedHostname, b"H", true, b"/proc"),
-        (&[b"--hostname", b"h", b"/p"], ReservedHostname, b"-hostname", false, b"/p"),
+        (&[b"--hostname", b"h", b"/p"], ReservedHostname, b"-hostname", false, b"h"),
         (&[b"--hostname=h", b"/p"], ReservedHostname, b"-hostname", false, b"/p"),
         (&[b"-xvHh"], UnknownOption, b"x", false, b"/proc"),
     ];

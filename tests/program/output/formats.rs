@@ -240,12 +240,11 @@ fn an_interval_that_is_no_number_is_an_error_for_collectd() {
         program.args(["-f", "collectd"]).arg(procfs.path());
         program
     };
-    for interval in ["1", "10", "10.000", "0.500", "0.001", "86400.", "007"] {
+    for interval in ["1", "10", "10.000", "0.500", ".5", "0.001", "86400.", "007"] {
         assert_eq!(report(&mut run(interval)), for_collectd("here", interval));
     }
     let message = "network-connections: COLLECTD_INTERVAL: Not a number of seconds above 0\n";
-    for interval in
-        ["0", "0.000", ".5", "-1", "1e3", "1,5", "1.5.0", " 1", "10s", "nan", "inf", "x"]
+    for interval in ["0", "0.000", ".", "-1", "1e3", "1,5", "1.5.0", " 1", "10s", "nan", "inf", "x"]
     {
         fails(&mut run(interval), 1, message);
         // The other formats have no interval.
@@ -342,19 +341,19 @@ fn numbers_are_printed_in_the_order_of_the_queries() {
 #[test]
 fn a_key_that_can_only_be_zero_is_refused() {
     let procfs = numbered();
-    let udp = "(UDP has only ESTABLISHED and CLOSE)";
-    let conntrack = "(only TCP has states)";
+    let udp = "is always 0 (UDP has only ESTABLISHED and CLOSE)";
+    let conntrack = "is always 0 (only TCP has states)";
     let cases = [
-        ("", "tcp.LISTEN", "without --all"),
-        ("", "all.LISTEN", "without --all"),
-        ("-a --remote-port 80", "tcp6.LISTEN", "with --remote-port"),
+        ("", "tcp.LISTEN", "needs --all"),
+        ("", "all.LISTEN", "needs --all"),
+        ("-a --remote-port 80", "tcp6.LISTEN", "is always 0 with --remote-port"),
         ("-a", "udp.LISTEN", udp),
         ("", "udp4.SYN_SENT", udp),
         ("--conntrack", "udp.ESTABLISHED", conntrack),
         ("--conntrack", "other6.UNKNOWN", conntrack),
     ];
     for (options, key, reason) in cases {
-        let reason = format!("KEY '{key}' is always 0 {reason}");
+        let reason = format!("KEY '{key}' {reason}");
         // The other options may come before or after the key.
         for option_first in [true, false] {
             let run = |key: [&str; 2]| {
