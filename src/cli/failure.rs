@@ -50,8 +50,8 @@ pub enum Reason {
     Errno(Errno),
     /// A line is not a row of its table, or not the header.
     MalformedLine(MalformedLine),
-    /// The process of the procfs directory changed its network namespace, or
-    /// ended, before the program had read all tables.
+    /// The process of the procfs directory changed its network namespace before
+    /// the program had read all tables.
     NamespaceChanged,
     /// `/proc` has no directory `net`.
     NoNetworkFiles,
@@ -151,7 +151,7 @@ impl Reason {
                     return text.push_number(errno.0 as u32);
                 }
             },
-            Reason::NamespaceChanged => b"The process changed its network namespace or ended",
+            Reason::NamespaceChanged => b"The process changed its network namespace",
             Reason::NoNetworkFiles => {
                 b"No such file or directory (is procfs mounted? with subset=pid, try PATH /proc/self)"
             }

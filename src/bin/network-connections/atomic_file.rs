@@ -46,7 +46,7 @@ pub fn replace(path: &[u8], text: &TextBuffer, buffer: &mut Buffer) -> Result<()
     // A run in another PID namespace may remove the temporary file as a
     // leftover, because the PID of this run means nothing there. So the
     // function tries again if the file is missing.
-    let mut retries = 0..3;
+    let mut retries = 0..9;
     loop {
         match write(&directory, name.fitted(), contents, file) {
             Err(Errno::NOENT) if retries.next().is_some() => {}
@@ -78,13 +78,15 @@ fn write(directory: &Fd, temporary: &[u8], contents: &[u8], file: &[u8]) -> Resu
         .and_then(|()| new.write_and_close(contents))
         .and_then(|()| directory.rename(temporary, file));
     if written.is_err() {
+        system::extend_time();
         directory.remove(temporary);
     }
     written
 }
 
-/// Removes the temporary files of runs that have ended. A run leaves its file
-/// only if the run is killed, or if the system crashes.
+/// Removes the temporary files of runs that have ended, or that have no PID in
+/// this PID namespace. A run leaves its file only if the run is killed, or if
+/// the system crashes.
 ///
 /// The function reads as much of the directory as one system call returns, at
 /// least 400 entries, so the time has a limit in a large directory. The

@@ -182,7 +182,9 @@ fn count(plan: &Plan, buffer: &mut Buffer, counts: &mut Counts) -> Result<(), Fa
             let mut keys = plan.queries.iter().map(|query| query.key);
             let is_fill_needed = keys.any(|key| matches!(key, Key::Table(_)));
             counts.table_fill = match procfs::read_table_fill(&procfs, buffer) {
-                Err(failure) if is_fill_needed => return Err(failure),
+                Err(failure) if is_fill_needed || failure.reason == Reason::Errno(Errno::TIME) => {
+                    return Err(failure);
+                }
                 fill => fill.ok(),
             };
         }
@@ -244,6 +246,7 @@ fn print_message(audience: Audience, text: &TextBuffer) {
         Audience::Person => system::STANDARD_ERROR,
         Audience::Monitor => system::STANDARD_OUTPUT,
     };
+    system::extend_time();
     let _ = system::write_all(descriptor, text.fitted());
 }
 

@@ -24,7 +24,9 @@ pub struct Procfs {
     /// Whether the path is [`PROCFS`], whose tables show the network namespace
     /// of the program itself.
     is_own: bool,
-    /// The network namespace of the process when the count began.
+    /// The network namespace of the process when the count began. None if the
+    /// directory belongs to no process, or if the program may not read the
+    /// link.
     namespace: Option<Namespace>,
 }
 
@@ -42,20 +44,28 @@ impl Procfs {
             Failure { resource: Resource::Procfs, reason }
         })?;
         let is_own = path == PROCFS;
-        let namespace = if is_own { None } else { namespace(&directory) };
+        let namespace = if is_own { None } else { namespace(&directory).ok() };
         Ok(Procfs { directory, is_own, namespace })
     }
 
-    /// Checks that all tables were tables of the same network namespace.
+    /// Checks that the process of the directory is still in the network
+    /// namespace in which the process was when the count began.
+    ///
+    /// The function can't notice that the process was in another network
+    /// namespace in the meantime.
     ///
     /// # Errors
-    /// Returns a failure if the process of the directory is now in another
-    /// network namespace, or has ended.
+    /// Returns a failure if the process is in another network namespace, or has
+    /// ended.
     pub fn check_namespace(&self) -> Result<(), Failure> {
-        if self.namespace.is_none() || self.namespace == namespace(&self.directory) {
-            return Ok(());
-        }
-        Err(Failure { resource: Resource::Procfs, reason: Reason::NamespaceChanged })
+        let Some(before) = &self.namespace else { return Ok(()) };
+        let resource = Resource::ProcFile(ProcFile::NetworkNamespace);
+        let reason = match namespace(&self.directory) {
+            Ok(now) if now == *before => return Ok(()),
+            Ok(_) => Reason::NamespaceChanged,
+            Err(errno) => Reason::Errno(errno),
+        };
+        Err(Failure { resource, reason })
     }
 
     fn open_file(&self, file: ProcFile) -> Result<Fd, Errno> {
@@ -63,15 +73,13 @@ impl Procfs {
     }
 }
 
-/// Returns the network namespace of the process with this procfs directory.
-/// Returns nothing if the directory belongs to no process, or if the program
-/// may not read the link.
-fn namespace(directory: &Fd) -> Option<Namespace> {
+/// Reads the network namespace of the process with this procfs directory.
+fn namespace(directory: &Fd) -> Result<Namespace, Errno> {
     let mut target = Namespace::new();
-    target.resize_default(target.capacity()).ok()?;
-    let length = directory.read_link(ProcFile::NetworkNamespace.name(), &mut target).ok()?;
+    target.resize_default(target.capacity()).map_err(|()| Errno::NAMETOOLONG)?;
+    let length = directory.read_link(ProcFile::NetworkNamespace.name(), &mut target)?;
     target.truncate(length);
-    Some(target)
+    Ok(target)
 }
 
 /// Counts the sockets in the tables of a procfs directory.
@@ -197,26 +205,33 @@ pub fn read_table_fill(procfs: &Procfs, buffer: &mut Buffer) -> Result<TableFill
 /// Opens the directory [`PROCFS`] if `procfs` is the directory of a process in
 /// the program's own network namespace.
 fn open_own(procfs: &Procfs) -> Option<Fd> {
-    procfs.namespace.as_ref()?;
-    let own = Procfs::open(b"/proc/self").ok()?;
-    if own.namespace != procfs.namespace {
+    let namespace = procfs.namespace.as_ref()?;
+    let own = Procfs::open(b"/proc/self").ok()?.namespace?;
+    if own != *namespace {
         return None;
     }
     Fd::open_directory(PROCFS).ok()
 }
 
-/// Reads the number on the first line of a file.
+/// Reads the number on the first line of a file. The last line needs no
+/// newline.
 ///
 /// # Errors
 /// Returns the error of a system call, or [`Errno::INVAL`] if the line is not a
 /// number.
 fn read_number(directory: &Fd, file: ProcFile, buffer: &mut Buffer) -> Result<u32, Errno> {
+    let fd = directory.open(file.name())?;
     let bytes = buffer.bytes_mut();
-    let read = directory.open(file.name())?.read(bytes)?;
-    match split_once(bytes.get(..read).unwrap_or_default(), b'\n') {
-        // Some kernels print the greatest limit, which is no limit, with a
-        // sign.
-        (b"-1", _) if file == ProcFile::ConntrackMax => Ok(TableFill::NO_LIMIT),
-        (digits, _) => parse_decimal(digits).ok_or(Errno::INVAL),
+    let mut length = 0;
+    loop {
+        let read = fd.read(bytes.get_mut(length..).unwrap_or_default())?;
+        length += read;
+        match split_once(bytes.get(..length).unwrap_or_default(), b'\n') {
+            (_, None) if read > 0 => {}
+            // Some kernels print the greatest limit, which is no limit, with a
+            // sign.
+            (b"-1", _) if file == ProcFile::ConntrackMax => return Ok(TableFill::NO_LIMIT),
+            (digits, _) => return parse_decimal(digits).ok_or(Errno::INVAL),
+        }
     }
 }

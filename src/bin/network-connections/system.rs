@@ -129,12 +129,11 @@ impl PathBuffer {
 /// Repeats a system call while a signal interrupts it, and returns the result.
 ///
 /// # Errors
-/// Returns [`Errno::TIME`] once, instead of the call, after the time of
+/// Returns [`Errno::TIME`] instead of the call while the time of
 /// [`limit_time`] is over.
 fn retry(mut call: impl FnMut() -> isize) -> Result<usize, Errno> {
     loop {
         if IS_TIME_OVER.load(Ordering::Relaxed) {
-            IS_TIME_OVER.store(false, Ordering::Relaxed);
             return Err(Errno::TIME);
         }
         match usize::try_from(call()) {
@@ -503,8 +502,7 @@ pub fn receive_signals(signal_fd: &Fd) -> Result<[c_int; MOST_SIGNALS], Errno> {
     Ok(numbers)
 }
 
-/// Whether the time of [`limit_time`] is over, and no system call has failed
-/// for this reason yet.
+/// Whether the time of [`limit_time`] is over.
 static IS_TIME_OVER: AtomicBool = AtomicBool::new(false);
 
 /// Handles SIGALRM after [`limit_time`].
@@ -512,8 +510,8 @@ extern "C" fn end_time(_signal: c_int) {
     IS_TIME_OVER.store(true, Ordering::Relaxed);
 }
 
-/// Makes a system call fail with [`Errno::TIME`] after this many seconds. The
-/// call is the call that waits at this time, or the next call.
+/// Makes all system calls fail with [`Errno::TIME`] after this many seconds,
+/// from the call that waits at this time on.
 ///
 /// A signal that arrives just before a call cannot interrupt the call, so the
 /// timer repeats the signal every second.
@@ -521,6 +519,13 @@ pub fn limit_time(seconds: c_int) -> Result<(), Errno> {
     set_action(libc::SIGALRM, end_time as extern "C" fn(c_int) as libc::sighandler_t);
     SignalSet::new(&[]).block()?;
     start_timer(seconds, 1)
+}
+
+/// Lets system calls succeed for at most one more second after the time of
+/// [`limit_time`] is over. So a failed run can remove its temporary file and
+/// print its message.
+pub fn extend_time() {
+    IS_TIME_OVER.store(false, Ordering::Relaxed);
 }
 
 /// Starts a timer that sends SIGALRM to the process after the first number of

@@ -90,10 +90,10 @@ fn a_failure_message_names_the_resource_and_the_reason() {
         (b"/x", Resource::Timer, Reason::Errno(Errno::MFILE), b"", "timer: Too many open files"),
         (
             b"/a\n",
-            Resource::Procfs,
+            Resource::ProcFile(ProcFile::NetworkNamespace),
             Reason::NamespaceChanged,
             b"",
-            "/a\\x0a: The process changed its network namespace or ended",
+            "/a\\x0a/ns/net: The process changed its network namespace",
         ),
         (
             b"/proc",

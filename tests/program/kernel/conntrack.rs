@@ -1,18 +1,20 @@
 //! Counts of tracked connections (`--conntrack`), as the program prints them.
 
 use std::collections::BTreeMap;
-use std::fs::{self, Permissions};
-use std::io;
+use std::fs::{self, OpenOptions, Permissions};
+use std::io::{self, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Command, Output};
+use std::thread;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
 use crate::harness::supervisor::{Answer, Call, can_supervise, supervise};
 use crate::harness::{
-    NOBODY, become_user, failed, fails, has_table, in_namespace, native, program, refusal, report,
-    skipped, without_privilege,
+    NOBODY, become_user, failed, fails, has_table, in_namespace, mkfifo, native, program, refusal,
+    report, skipped, without_privilege,
 };
 use crate::oracles::command_line::always_zero;
 use crate::oracles::conntrack_table as conntrack_oracle;
@@ -530,6 +532,21 @@ fn a_report_without_the_fill_of_the_table_succeeds() {
     let procfs = procfs(TABLE, &[(COUNT, "9"), (MAX, "99999999999999999999")]);
     let keys = ["-qtable.limit", "-qtable.entries", "-qtable.percent", "-qtable.replied_percent"];
     assert_eq!(report(&mut conntrack(&keys, procfs.path())), "4294967295\n9\n0\n0\n");
+}
+
+#[test]
+fn a_number_may_come_in_parts() {
+    let procfs = procfs(TABLE, &[(MAX, "500000\n")]);
+    let fifo = procfs.path().join(COUNT);
+    mkfifo(&fifo).unwrap();
+    let writer = thread::spawn(move || {
+        let mut file = OpenOptions::new().write(true).open(fifo).unwrap();
+        file.write_all(b"2").unwrap();
+        thread::sleep(Duration::from_millis(100));
+        file.write_all(b"50000\n").unwrap();
+    });
+    assert_eq!(report(&mut conntrack(&["-qtable.entries"], procfs.path())), "250000\n");
+    writer.join().unwrap();
 }
 
 #[test]

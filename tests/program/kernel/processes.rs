@@ -136,7 +136,7 @@ fn end(process: libc::pid_t) {
 }
 
 #[test]
-fn tables_of_two_network_namespaces_are_never_mixed() {
+fn a_process_that_moves_to_another_network_namespace_is_an_error() {
     let test = test_name!();
     if !can_supervise(test) || !in_namespace(test, libc::CLONE_NEWNET) {
         return;
@@ -163,7 +163,7 @@ fn tables_of_two_network_namespaces_are_never_mixed() {
         let [stdout, stderr] =
             [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
         let message = format!(
-            "network-connections: /proc/{id}: The process changed its network namespace or ended\n"
+            "network-connections: /proc/{id}/ns/net: The process changed its network namespace\n"
         );
         let outcome = match output.status.code() {
             Some(0) if stdout == expected => 0,

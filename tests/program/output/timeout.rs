@@ -107,23 +107,45 @@ fn the_file_stays_and_no_temporary_file() {
     if !can_supervise(test_name!()) {
         return;
     }
-    // The time ends while the temporary file exists.
+    // The time ends before the temporary file exists, in a call whose failure
+    // the run ignores, and while the temporary file exists.
     let procfs = numbered();
-    let mut program = program();
-    program.args(["-t", "1", "-o"]).arg(&file).arg(procfs.path());
-    let run = supervise(&mut program, |call| {
-        if call.name == "write" && call.file.contains("/.network-connections.tmp.") {
-            thread::sleep(Duration::from_millis(1500));
-        }
-        Answer::GoOn
-    });
-    let reason = format!(
-        "network-connections: {} (temporary file in its directory): Timer expired\n",
-        file.display()
-    );
-    failed(run.output, 1, &reason, "");
-    assert_eq!(fs::read_to_string(&file).unwrap(), OLD);
-    assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
+    for late_call in ["newfstatat", "getdents64", "write", "fchmod"] {
+        let mut program = program();
+        program.args(["-t", "1", "-o"]).arg(&file).arg(procfs.path());
+        let run = supervise(&mut program, |call| {
+            if call.name == late_call && !call.file.starts_with("standard ") {
+                thread::sleep(Duration::from_millis(1500));
+            }
+            Answer::GoOn
+        });
+        let resource = match late_call {
+            "newfstatat" => "",
+            _ => " (temporary file in its directory)",
+        };
+        let path = file.display();
+        let message = format!("network-connections: {path}{resource}: Timer expired\n");
+        failed(run.output, 1, &message, late_call);
+        assert_eq!(fs::read_to_string(&file).unwrap(), OLD, "{late_call}");
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 1, "{late_call}");
+    }
+}
+
+#[test]
+fn the_time_also_ends_in_a_file_that_the_run_can_do_without() {
+    let procfs = procfs(&[("nf_conntrack", "")]);
+    let directory = procfs.path().join("sys/net/netfilter");
+    fs::create_dir_all(&directory).unwrap();
+    let fifo = directory.join("nf_conntrack_count");
+    mkfifo(&fifo).unwrap();
+    let _file = OpenOptions::new().read(true).write(true).open(&fifo).unwrap();
+    for arguments in [&[][..], &["-qtcp"], &["-qtable.entries"]] {
+        let mut program = program();
+        let output =
+            run_for_a_second(program.arg("--conntrack").args(arguments).arg(procfs.path()));
+        let message = format!("network-connections: {}: Timer expired\n", fifo.display());
+        failed(output, 1, &message, "");
+    }
 }
 
 #[test]
