@@ -38,12 +38,12 @@ pub const WINDOW: usize = LONGEST_SLOT + LONGEST_COLUMNS;
 /// machine word after `st`.
 const LONGEST_COLUMNS: usize = INET6.len() + WORD_SIZE;
 
-/// Returns whether the first [`HEAD_LENGTH`] bytes of a line have the name `sl`
+/// Returns whether the first [`HEAD_LENGTH`] bytes of a line have the word `sl`
 /// after spaces, as the header of every socket table has.
 pub fn begins_header(line: &[u8]) -> bool {
     let head = line.get(..HEAD_LENGTH).unwrap_or(line);
-    let name = head.iter().position(|&byte| byte != b' ');
-    name.and_then(|index| head.get(index..)).is_some_and(|name| name.starts_with(b"sl"))
+    let word = head.iter().position(|&byte| byte != b' ').and_then(|index| head.get(index..));
+    matches!(word, Some([b's', b'l', b' ' | b'\n', ..]))
 }
 
 /// The parsed part of a row.

@@ -129,11 +129,12 @@ named_enum! {
 /// The function computes with 32 bits, because on a router, a 64-bit division
 /// makes the program one kilobyte larger. If `entries` is above 42 million and
 /// not above `limit`, the result may be one too high. 42 million entries take
-/// 13 GB of memory.
+/// 13 GB of memory. If `limit` is below 100 then, the result is [`u32::MAX`].
 pub fn percentage(entries: u32, limit: u32) -> u32 {
     let percentage = match entries.checked_mul(100) {
         Some(hundredfold) => hundredfold.checked_div(limit),
-        None => entries.checked_div(limit / 100),
+        None if limit == 0 => None,
+        None => Some(entries.checked_div(limit / 100).unwrap_or(u32::MAX)),
     };
     percentage.unwrap_or_default()
 }

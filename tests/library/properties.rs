@@ -43,9 +43,9 @@ pub fn rows(input: &[u8]) {
     if let Err((number, head)) = table {
         assert_malformed_line(file, number, &head);
     }
-    // These two bytes make every first line a header.
-    let with_header = [b"sl", bytes].concat();
-    let table = read_sockets(family, [&b"sl"[..]].into_iter().chain(chunks));
+    // These bytes make every first line a header.
+    let with_header = [b"sl ", bytes].concat();
+    let table = read_sockets(family, [&b"sl "[..]].into_iter().chain(chunks));
     assert_eq!(table, socket_oracle::sockets(&with_header, family));
     if let Err((number, head)) = table {
         assert_malformed_line(file, number, &head);
@@ -303,7 +303,7 @@ fn assert_filter(plan: &Plan, expected: &options_oracle::Line) {
             && (locals.is_empty() || locals.contains(&local))
             && (remotes.is_empty() || remotes.contains(&remote))
     };
-    // The table reader accepts every line that begins with "sl" as the header.
+    // The table reader accepts every line that begins with the word "sl".
     let mut table = String::from(if expected.conntrack { "" } else { "sl\n" });
     for (local, remote, has_no_remote) in &sockets {
         table += &match expected.conntrack {

@@ -1,5 +1,6 @@
 //! The oracle for tables of sockets in procfs.
 
+use network_connections::kernel::socket_row::HEAD_LENGTH;
 use network_connections::model::socket::{self, Family, State};
 
 use super::{Table, lines, malformed_line};
@@ -28,7 +29,11 @@ impl From<socket::Socket> for Socket {
 pub fn sockets(table: &[u8], family: Family) -> Table<Socket> {
     let lines = lines(table);
     let (_, head) = malformed_line(0, lines.first().unwrap_or(&&b""[..]));
-    if !String::from_utf8_lossy(&head).trim_start_matches(' ').starts_with("sl") {
+    let text = String::from_utf8_lossy(&head);
+    let first = text.trim_start_matches(' ');
+    // A head without a space after `sl` ends with the newline.
+    let is_header = first.starts_with("sl ") || first == "sl" && head.len() < HEAD_LENGTH;
+    if !is_header {
         return Err((1, head));
     }
     let rows = lines.into_iter().enumerate().skip(1);

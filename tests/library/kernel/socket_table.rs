@@ -221,18 +221,29 @@ fn the_last_line_needs_no_newline() {
 fn a_table_without_the_header_is_an_error() {
     const ROW: &[u8] = b"   0: 0100007F:1F90 0200007F:C001 01 ";
     let spaces = |length| " ".repeat(length).into_bytes();
-    let widest = [spaces(HEAD_LENGTH - 2), b"sl".into()].concat();
-    for header in [HEADER, b"sl\n", b"   sl  local_address\n", b"sl\xff\0\n", &widest] {
+    let widest = [spaces(HEAD_LENGTH - 3), b"sl".into()].concat();
+    for header in [HEADER, b"sl\n", b"   sl  local_address\n", b"sl \xff\0\n", &widest] {
         let header = header.trim_ascii_end();
         let table = [header, b"\n", ROW].concat();
         assert_eq!(read_sockets(Inet, [&table[..]]).map(|sockets| sockets.len()), Ok(1));
         assert_eq!(read_sockets(Inet, table.chunks(1)).map(|sockets| sockets.len()), Ok(1));
         assert_eq!(read_sockets(Inet, [header]), Ok(vec![]), "only a header");
     }
-    let too_wide = [spaces(HEAD_LENGTH - 1), b"sl".into()].concat();
-    for line in
-        [&b""[..], b"s", b" s", b"Sl", b" local_address", b"\tsl", b"\xff\0", ROW, &too_wide]
-    {
+    let too_wide = [spaces(HEAD_LENGTH - 2), b"sl".into()].concat();
+    let lines = [
+        &b""[..],
+        b"s",
+        b" s",
+        b"Sl",
+        b"slabinfo - version: 2.1",
+        b"sl\xff",
+        b" local_address",
+        b"\tsl",
+        b"\xff\0",
+        ROW,
+        &too_wide,
+    ];
+    for line in lines {
         let expected = Err((1, line[..line.len().min(HEAD_LENGTH)].to_vec()));
         for table in [line, &[line, b"\n"].concat(), &[line, b"\n", ROW, b"\n"].concat()] {
             let shown = table.escape_ascii();
@@ -251,7 +262,7 @@ fn lines_may_be_of_any_length() {
     for byte in *b"x0A" {
         for length in (0..100).chain([4095, 4096, 4097, 60_000]) {
             let tail = vec![byte; length];
-            let table = [&b"sl"[..], &tail, b"\n", row, &tail, b"\n", row, &tail].concat();
+            let table = [&b"sl "[..], &tail, b"\n", row, &tail, b"\n", row, &tail].concat();
             let seen = read_sockets(Inet, [&table[..]]).map(|sockets| sockets.len());
             assert_eq!(seen, Ok(2), "a tail of {length} times {}", byte.escape_ascii());
         }

@@ -305,8 +305,8 @@ fn memory_does_not_grow_with_the_length_of_a_table() {
         ("tcp", HEADER, ROW, CHUNK / ROW.len()),
         ("nf_conntrack", "", TRACKED, CHUNK / TRACKED.len()),
         // A header without end, and a row without end.
-        ("tcp", "  sl", "  sl", 0),
-        ("tcp", "  sl", "\0", 0),
+        ("tcp", "  sl ", "  sl ", 0),
+        ("tcp", "  sl ", "\0", 0),
         ("tcp", &[HEADER, row].concat(), " 0A", 0),
     ];
     for (table, start, again, rows) in tables {
