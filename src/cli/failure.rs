@@ -96,7 +96,7 @@ impl Failure {
         audience.begin(text);
         self.resource.compose(plan, text);
         text.push(b": ");
-        self.reason.compose(head, text);
+        self.reason.compose(self.resource, head, text);
         text.push(b"\n");
         audience.exit_status(1)
     }
@@ -131,12 +131,14 @@ impl Resource {
 }
 
 impl Reason {
-    fn compose(self, head: &[u8], text: &mut TextBuffer) {
+    fn compose(self, resource: Resource, head: &[u8], text: &mut TextBuffer) {
         let words: &[u8] = match self {
             Reason::MalformedLine(line) => {
                 text.push(b"line ");
                 text.push_number(line.number);
-                text.push(if line.is_header {
+                let is_header =
+                    line.number == 1 && resource != Resource::ProcFile(ProcFile::Conntrack);
+                text.push(if is_header {
                     b" is not the header of a socket table: '"
                 } else {
                     b" is not a row of this table: '"
@@ -158,12 +160,12 @@ impl Reason {
             Reason::NotARegularFile => b"Not a regular file",
             Reason::OnlyForRoot => b"Permission denied (only root may read it)",
             Reason::NoConntrackTable => b"The kernel lacks CONFIG_NF_CONNTRACK_PROCFS",
-            Reason::OldConntrack => b"No such file or directory (ip_conntrack is not supported)",
+            Reason::OldConntrack => b"No such file or directory (the kernel has only ip_conntrack, which is not supported)",
             Reason::NoConntrack => {
                 b"No such file or directory (is nf_conntrack loaded? OpenWrt: kmod-nf-conntrack)"
             }
-            Reason::NotAHost => b"Empty, or with a slash (set COLLECTD_HOSTNAME)",
-            Reason::NotSeconds => b"Not a number of seconds above 0",
+            Reason::NotAHost => b"Expected a name without a slash (set COLLECTD_HOSTNAME)",
+            Reason::NotSeconds => b"Expected a number of seconds above 0",
         };
         text.push(words);
     }

@@ -80,7 +80,7 @@ errnos! {
     // A sandbox forbids a system call, or the kernel lacks the call.
     NOSYS ENOSYS "Function not implemented"
     // The time of `--timeout` is over.
-    TIME ETIME "Timer expired"
+    TIME ETIME "Timer expired (--timeout)"
     // A netlink dump has too many sockets.
     NOBUFS ENOBUFS "No buffer space available"
 }

@@ -20,8 +20,6 @@ pub struct MalformedLine {
     /// The number of the line in the file. The first line, which may be the
     /// header, is 1. An empty file lacks line 1.
     pub number: u32,
-    /// Whether the line should be the header of a socket table.
-    pub is_header: bool,
     /// The length of the [head](ReadBuffer::head) of the line, in bytes.
     pub head_length: u8,
 }
@@ -116,14 +114,10 @@ impl<'a, const WORDS: usize> TableReader<'a, WORDS> {
         if self.lines == 0 {
             let line = self.buffer.bytes_mut().get(1..end).unwrap_or_default();
             if !socket_row::begins_header(line) {
-                let malformed =
-                    |head_length| MalformedLine { number: 1, is_header: true, head_length };
-                return match self.retain(0, end, HEAD_LENGTH) {
-                    Ok(()) if read_length > 0 => Ok(()),
-                    // The file is empty.
-                    Ok(()) => Err(malformed(0)),
-                    Err(line) => Err(malformed(line.head_length)),
-                };
+                self.retain(0, end, HEAD_LENGTH)?;
+                let is_empty_file = read_length == 0;
+                let empty_line = MalformedLine { number: 1, head_length: 0 };
+                return if is_empty_file { Err(empty_line) } else { Ok(()) };
             }
             // The reader skips the rest of the header like the rest of an
             // accepted row. The search for the end of the header must not find
@@ -224,7 +218,7 @@ impl<'a, const WORDS: usize> TableReader<'a, WORDS> {
         }
         let head_length = head.len().min(HEAD_LENGTH) as u8;
         let number = self.lines.saturating_add(1);
-        Err(MalformedLine { number, is_header: false, head_length })
+        Err(MalformedLine { number, head_length })
     }
 }
 

@@ -197,7 +197,7 @@ fn assert_malformed_line(file: ProcFile, number: u32, head: &[u8]) {
     let is_header = number == 1 && file != ProcFile::Conntrack;
     let what = if is_header { "the header of a socket table" } else { "a row of this table" };
     let reason = format!("/\\xff/{path}: line {number} is not {what}: '{}'\n", shown(head));
-    let line = MalformedLine { number, is_header, head_length: head.len() as u8 };
+    let line = MalformedLine { number, head_length: head.len() as u8 };
     let failure =
         Failure { resource: Resource::ProcFile(file), reason: Reason::MalformedLine(line) };
     let mut queries = Queries::new();

@@ -78,7 +78,6 @@ fn write(directory: &Fd, temporary: &[u8], contents: &[u8], file: &[u8]) -> Resu
         .and_then(|()| new.write_and_close(contents))
         .and_then(|()| directory.rename(temporary, file));
     if written.is_err() {
-        system::extend_time();
         directory.remove(temporary);
     }
     written
@@ -88,18 +87,24 @@ fn write(directory: &Fd, temporary: &[u8], contents: &[u8], file: &[u8]) -> Resu
 /// this PID namespace. A run leaves its file only if the run is killed, or if
 /// the system crashes.
 ///
-/// The function reads as much of the directory as one system call returns, at
-/// least 400 entries, so the time has a limit in a large directory. The
-/// function does nothing if this user may not read the directory.
+/// The function reads at most 1 MiB of the directory, which is at least 3,700
+/// names, so the time has a limit in a large directory. The function does
+/// nothing if this user may not read the directory.
 fn remove_leftovers(directory: &Fd, buffer: &mut Buffer) {
-    let entries = buffer.bytes_mut();
-    let length = directory.read_entries(entries).unwrap_or(0);
-    let entries = entries.get(..length).unwrap_or_default();
-    for name in (EntryNames { entries }) {
-        let Some(TemporaryName { process, .. }) = TemporaryName::parse(name) else { continue };
-        // This run has not created its own file yet.
-        if process == system::process_id() || !system::is_running(process) {
-            directory.remove(name);
+    let Ok(readable) = directory.open_entries() else { return };
+    for _ in 0..64 {
+        let entries = buffer.bytes_mut();
+        let length = readable.read_entries(entries).unwrap_or(0);
+        let entries = entries.get(..length).unwrap_or_default();
+        if entries.is_empty() {
+            return;
+        }
+        for name in (EntryNames { entries }) {
+            let Some(TemporaryName { process, .. }) = TemporaryName::parse(name) else { continue };
+            // This run has not created its own file yet.
+            if process == system::process_id() || !system::is_running(process) {
+                directory.remove(name);
+            }
         }
     }
 }

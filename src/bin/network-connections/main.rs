@@ -207,7 +207,7 @@ fn compose(plan: &Plan, counts: &Counts, origin: &Origin, text: &mut TextBuffer)
 /// empty values if the format uses neither.
 ///
 /// # Errors
-/// Returns a failure if collectd would reject the commands with these values.
+/// Returns a failure if collectd would refuse the name, or ignore the interval.
 fn origin<'a>(
     plan: &'a Plan,
     environment: &CStrArray,

@@ -4,7 +4,6 @@
 //! directory. So all files belong to the same process, even if the process ends
 //! and another process gets its PID.
 
-use heapless::Vec;
 use network_connections::bytes::decimal::parse_decimal;
 use network_connections::bytes::split::split_once;
 use network_connections::cli::failure::{Failure, Reason, Resource};
@@ -30,21 +29,28 @@ pub struct Procfs {
     namespace: Option<Namespace>,
 }
 
-/// The target of the link `ns/net` of a process, such as "net:[4026531840]".
-type Namespace = Vec<u8, 64>;
+/// The target of the link `ns/net` of a process, such as "net:[4026531840]",
+/// with zeros after the target.
+type Namespace = [u8; 64];
 
 impl Procfs {
     /// Opens the directory at `path`.
     ///
     /// # Errors
-    /// Returns a failure if the program can't open the directory.
+    /// Returns a failure if the program can't open the directory, or if a
+    /// system call for the namespace fails.
     pub fn open(path: &[u8]) -> Result<Procfs, Failure> {
         let directory = Fd::open_directory(path).map_err(|errno| {
             let reason = Reason::Errno(errno);
             Failure { resource: Resource::Procfs, reason }
         })?;
         let is_own = path == PROCFS;
-        let namespace = if is_own { None } else { namespace(&directory).ok() };
+        let unread = if is_own { Err(Errno::NOENT) } else { namespace(&directory) };
+        let namespace = match unread {
+            Ok(namespace) => Some(namespace),
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::INVAL | Errno::ACCES | Errno::PERM) => None,
+            Err(errno) => return Err(namespace_failure(Reason::Errno(errno))),
+        };
         Ok(Procfs { directory, is_own, namespace })
     }
 
@@ -59,27 +65,33 @@ impl Procfs {
     /// ended.
     pub fn check_namespace(&self) -> Result<(), Failure> {
         let Some(before) = &self.namespace else { return Ok(()) };
-        let resource = Resource::ProcFile(ProcFile::NetworkNamespace);
         let reason = match namespace(&self.directory) {
             Ok(now) if now == *before => return Ok(()),
             Ok(_) => Reason::NamespaceChanged,
             Err(errno) => Reason::Errno(errno),
         };
-        Err(Failure { resource, reason })
+        Err(namespace_failure(reason))
     }
 
     fn open_file(&self, file: ProcFile) -> Result<Fd, Errno> {
         self.directory.open(file.name())
     }
+
+    fn lacks(&self, file: ProcFile) -> bool {
+        self.open_file(file).err() == Some(Errno::NOENT)
+    }
 }
 
 /// Reads the network namespace of the process with this procfs directory.
 fn namespace(directory: &Fd) -> Result<Namespace, Errno> {
-    let mut target = Namespace::new();
-    target.resize_default(target.capacity()).map_err(|()| Errno::NAMETOOLONG)?;
-    let length = directory.read_link(ProcFile::NetworkNamespace.name(), &mut target)?;
-    target.truncate(length);
+    let mut target = [0; 64];
+    directory.read_link(ProcFile::NetworkNamespace.name(), &mut target)?;
     Ok(target)
+}
+
+/// Returns a failure to read the network namespace of a process.
+const fn namespace_failure(reason: Reason) -> Failure {
+    Failure { resource: Resource::ProcFile(ProcFile::NetworkNamespace), reason }
 }
 
 /// Counts the sockets in the tables of a procfs directory.
@@ -152,8 +164,7 @@ pub fn count_connections(
 /// Returns the reason why the program can't open a table. The reason says what
 /// an administrator can do.
 fn explain(procfs: &Procfs, errno: Errno) -> Reason {
-    let is_missing = |file| procfs.open_file(file).err() == Some(Errno::NOENT);
-    if errno == Errno::NOENT && procfs.is_own && is_missing(ProcFile::Net) {
+    if errno == Errno::NOENT && procfs.is_own && procfs.lacks(ProcFile::Net) {
         return Reason::NoNetworkFiles;
     }
     Reason::Errno(errno)
@@ -162,7 +173,8 @@ fn explain(procfs: &Procfs, errno: Errno) -> Reason {
 /// Returns the reason why the program can't open the table of tracked
 /// connections. The reason says what an administrator can do.
 fn explain_conntrack(procfs: &Procfs, errno: Errno) -> Reason {
-    let exists = |file| procfs.open_file(file).is_ok();
+    // A user who is not root may not open some of these files.
+    let exists = |file| !procfs.lacks(file);
     match explain(procfs, errno) {
         Reason::Errno(Errno::ACCES) => Reason::OnlyForRoot,
         Reason::Errno(Errno::NOENT) if exists(ProcFile::IpConntrack) => Reason::OldConntrack,
@@ -183,31 +195,23 @@ fn explain_conntrack(procfs: &Procfs, errno: Errno) -> Reason {
 /// Returns a failure if the program can't read a file, or if a file has no
 /// number.
 pub fn read_table_fill(procfs: &Procfs, buffer: &mut Buffer) -> Result<TableFill, Failure> {
-    let mut directory = &procfs.directory;
-    let mut entries = read_number(directory, ProcFile::ConntrackCount, buffer);
-    let own = if entries.is_err() { open_own(procfs) } else { None };
-    if let Some(own) = &own {
-        directory = own;
-        entries = read_number(directory, ProcFile::ConntrackCount, buffer);
-    }
-    let limit = |buffer| read_number(directory, ProcFile::ConntrackMax, buffer);
-    let failed = |file, errno| {
-        let is_own = own.is_some();
-        let resource = if is_own { Resource::OwnProcFile(file) } else { Resource::ProcFile(file) };
-        Failure { resource, reason: Reason::Errno(errno) }
+    let own = open_own(procfs);
+    let (directory, resource): (_, fn(ProcFile) -> Resource) = match &own {
+        Some(own) => (own, Resource::OwnProcFile),
+        None => (&procfs.directory, Resource::ProcFile),
     };
-    Ok(TableFill {
-        entries: entries.map_err(|errno| failed(ProcFile::ConntrackCount, errno))?,
-        limit: limit(buffer).map_err(|errno| failed(ProcFile::ConntrackMax, errno))?,
-    })
+    let mut read = |file| {
+        let failed = |errno| Failure { resource: resource(file), reason: Reason::Errno(errno) };
+        read_number(directory, file, buffer).map_err(failed)
+    };
+    Ok(TableFill { entries: read(ProcFile::ConntrackCount)?, limit: read(ProcFile::ConntrackMax)? })
 }
 
 /// Opens the directory [`PROCFS`] if `procfs` is the directory of a process in
 /// the program's own network namespace.
 fn open_own(procfs: &Procfs) -> Option<Fd> {
     let namespace = procfs.namespace.as_ref()?;
-    let own = Procfs::open(b"/proc/self").ok()?.namespace?;
-    if own != *namespace {
+    if Procfs::open(b"/proc/self").ok()?.namespace.as_ref() != Some(namespace) {
         return None;
     }
     Fd::open_directory(PROCFS).ok()

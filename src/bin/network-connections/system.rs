@@ -215,13 +215,17 @@ impl Fd {
         retry(|| unsafe { libc::readlinkat(self.0, name, address, length) })
     }
 
-    /// Reads the first entries of this directory, in the format of
-    /// getdents64(2), and returns their length in bytes.
+    /// Opens this directory again, for [`read_entries`](Fd::read_entries).
+    pub fn open_entries(&self) -> Result<Fd, Errno> {
+        open_at(self.0, b".", libc::O_RDONLY | libc::O_DIRECTORY)
+    }
+
+    /// Reads the next entries of a directory, in the format of getdents64(2),
+    /// and returns their length in bytes, 0 after the last entry.
     pub fn read_entries(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
-        let readable = open_at(self.0, b".", libc::O_RDONLY | libc::O_DIRECTORY)?;
         let (address, length) = (buffer.as_mut_ptr().cast(), buffer.len());
         // SAFETY: `buffer` is writable memory of this length.
-        retry(|| unsafe { getdents64(readable.0, address, length) as isize })
+        retry(|| unsafe { getdents64(self.0, address, length) as isize })
     }
 
     /// Renames a file in this directory, and replaces any file at `to`.
@@ -232,12 +236,13 @@ impl Fd {
         retry(|| unsafe { libc::renameat(self.0, from, self.0, to) } as isize).map(drop)
     }
 
-    /// Removes a file in this directory if possible.
+    /// Removes a file in this directory if possible, even after the time of
+    /// [`limit_time`] is over.
     pub fn remove(&self, name: &[u8]) {
         let mut path_buffer = PathBuffer::new();
         let Ok(name) = path_buffer.copy(name) else { return };
         // SAFETY: `path_buffer` holds the C string.
-        let _ = retry(|| unsafe { libc::unlinkat(self.0, name, 0) } as isize);
+        while unsafe { libc::unlinkat(self.0, name, 0) } != 0 && last_error() == Errno::INTR {}
     }
 
     /// Reads into `buffer`, and returns the number of bytes, 0 at the end of
@@ -432,7 +437,9 @@ pub fn random_number() -> u32 {
     // SAFETY: the kernel has passed the address of 16 random bytes, which live
     // as long as the process, or getauxval has returned a null pointer.
     let bytes = unsafe { address.as_ref() };
-    // The C library protects its own memory by the other bytes.
+    // musl makes its stack protector of the first bytes. glibc makes its
+    // pointer guard of these bytes too, but the program stores no pointer that
+    // glibc guards.
     let [.., a, b, c, d] = bytes.unwrap_or(&[0; 16]);
     u32::from_ne_bytes([*a, *b, *c, *d])
 }
@@ -522,8 +529,7 @@ pub fn limit_time(seconds: c_int) -> Result<(), Errno> {
 }
 
 /// Lets system calls succeed for at most one more second after the time of
-/// [`limit_time`] is over. So a failed run can remove its temporary file and
-/// print its message.
+/// [`limit_time`] is over. So a failed run can print its message.
 pub fn extend_time() {
     IS_TIME_OVER.store(false, Ordering::Relaxed);
 }

@@ -19,8 +19,8 @@ pub fn is_host(name: &[u8]) -> bool {
 }
 
 /// Returns whether `text` is a number above 0 in decimal digits, with or
-/// without a decimal point, such as `10` or `0.500`. collectd rejects every
-/// other interval.
+/// without a decimal point, such as `10` or `0.500`. collectd would ignore most
+/// other intervals, and use its own.
 pub fn is_positive_decimal(text: &[u8]) -> bool {
     let (integer, fraction) = split_once(text, b'.');
     let fraction = fraction.unwrap_or_default();

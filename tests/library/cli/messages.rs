@@ -29,7 +29,7 @@ fn a_failure_message_names_the_resource_and_the_reason() {
     let table = Resource::ProcFile(ProcFile::Tcp);
     let line = |number, head: &[u8]| {
         let head_length = head.len() as u8;
-        Reason::MalformedLine(MalformedLine { number, is_header: number == 1, head_length })
+        Reason::MalformedLine(MalformedLine { number, head_length })
     };
     let unprintable = b"\x1b[2J\0\t\\\x7f\xff~";
     type Case<'a> = (&'a [u8], Resource, Reason, &'a [u8], &'a str);
@@ -108,23 +108,23 @@ fn a_failure_message_names_the_resource_and_the_reason() {
             Resource::ProcFile(ProcFile::Conntrack),
             Reason::OldConntrack,
             b"",
-            "/x/net/nf_conntrack: No such file or directory (ip_conntrack is not supported)",
+            "/x/net/nf_conntrack: No such file or directory (the kernel has only ip_conntrack, which is not supported)",
         ),
         (
             b"/x",
             Resource::Host,
             Reason::NotAHost,
             b"",
-            "host name: Empty, or with a slash (set COLLECTD_HOSTNAME)",
+            "host name: Expected a name without a slash (set COLLECTD_HOSTNAME)",
         ),
         (
             b"/x",
             Resource::CollectdInterval,
             Reason::NotSeconds,
             b"",
-            "COLLECTD_INTERVAL: Not a number of seconds above 0",
+            "COLLECTD_INTERVAL: Expected a number of seconds above 0",
         ),
-        (b"/x", table, Reason::Errno(Errno::TIME), b"", "/x/net/tcp: Timer expired"),
+        (b"/x", table, Reason::Errno(Errno::TIME), b"", "/x/net/tcp: Timer expired (--timeout)"),
         (
             b"/x",
             Resource::SockDiag,
@@ -197,7 +197,7 @@ fn usage_errors_have_exit_status_2_and_a_hint() {
 fn the_longest_messages_are_complete() {
     let path = [b'\n'; 5000];
     let head_length = HEAD_LENGTH as u8;
-    let line = MalformedLine { number: u32::MAX, is_header: false, head_length };
+    let line = MalformedLine { number: u32::MAX, head_length };
     let (table, reason) = (Resource::ProcFile(ProcFile::Tcp6), Reason::MalformedLine(line));
     let quoted = "\\x0a".repeat(1024) + "...";
     let head = "\\xff".repeat(HEAD_LENGTH);

@@ -331,9 +331,10 @@ fn a_missing_table_is_an_error() {
         ("The kernel lacks CONFIG_NF_CONNTRACK_PROCFS", |_| Ok(())),
         ("No such file or directory", |procfs| fs::remove_file(procfs.join(COUNT))),
         // A row as Linux 2.4 prints it.
-        ("No such file or directory (ip_conntrack is not supported)", |procfs| {
-            fs::write(procfs.join("net/ip_conntrack"), TABLE.replace("ipv4     2 ", ""))
-        }),
+        (
+            "No such file or directory (the kernel has only ip_conntrack, which is not supported)",
+            |procfs| fs::write(procfs.join("net/ip_conntrack"), TABLE.replace("ipv4     2 ", "")),
+        ),
     ];
     for (reason, change) in cases {
         let procfs = half_full_procfs();
@@ -532,6 +533,13 @@ fn a_report_without_the_fill_of_the_table_succeeds() {
     let procfs = procfs(TABLE, &[(COUNT, "9"), (MAX, "99999999999999999999")]);
     let keys = ["-qtable.limit", "-qtable.entries", "-qtable.percent", "-qtable.replied_percent"];
     assert_eq!(report(&mut conntrack(&keys, procfs.path())), "4294967295\n9\n0\n0\n");
+}
+
+#[test]
+fn a_limit_of_minus_1_is_no_limit() {
+    let procfs = procfs(TABLE, &[(COUNT, "9\n"), (MAX, "-1\n")]);
+    let keys = ["-qtable.limit", "-qtable.percent"];
+    assert_eq!(report(&mut conntrack(&keys, procfs.path())), "0\n0\n");
 }
 
 #[test]

@@ -389,6 +389,21 @@ fn a_file_of_a_running_process_or_with_another_name_stays() {
 }
 
 #[test]
+fn a_leftover_in_a_large_directory_is_removed() {
+    let directory = directory();
+    // One read of the directory returns less than this.
+    for number in 0..500 {
+        fs::write(directory.path().join(format!("{number:0>250}")), "").unwrap();
+    }
+    let names_before = names(directory.path());
+    for process in NO_PROCESS..NO_PROCESS + 50 {
+        fs::write(directory.path().join(temporary_name(process)), OLD).unwrap();
+    }
+    report(&mut program_to(&directory.path().join("FILE")));
+    assert_eq!(names(directory.path()), names_before);
+}
+
+#[test]
 fn a_directory_without_read_permission_is_enough() {
     let directory = directory();
     let leftover = temporary_name(NO_PROCESS);

@@ -220,7 +220,7 @@ fn every_hostname_of_the_kernel_fits_and_is_escaped() {
 }
 
 const NOT_A_HOST: &str =
-    "network-connections: host name: Empty, or with a slash (set COLLECTD_HOSTNAME)\n";
+    "network-connections: host name: Expected a name without a slash (set COLLECTD_HOSTNAME)\n";
 
 /// Returns the hostile words that are hosts for collectd.
 fn hostile_hosts() -> Vec<Vec<u8>> {
@@ -243,7 +243,7 @@ fn an_interval_that_is_no_number_is_an_error_for_collectd() {
     for interval in ["1", "10", "10.000", "0.500", ".5", "0.001", "86400.", "007"] {
         assert_eq!(report(&mut run(interval)), for_collectd("here", interval));
     }
-    let message = "network-connections: COLLECTD_INTERVAL: Not a number of seconds above 0\n";
+    let message = "network-connections: COLLECTD_INTERVAL: Expected a number of seconds above 0\n";
     for interval in ["0", "0.000", ".", "-1", "1e3", "1,5", "1.5.0", " 1", "10s", "nan", "inf", "x"]
     {
         fails(&mut run(interval), 1, message);

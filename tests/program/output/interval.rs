@@ -9,6 +9,7 @@ use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -432,19 +433,18 @@ fn signals_end_the_first_process_of_a_pid_namespace() {
 
 #[test]
 fn signals_end_the_first_process_although_each_report_is_late() {
-    let (procfs, fifo) = procfs_with_fifo();
-    // Each report takes longer than the interval, so a tick is always pending.
-    thread::spawn(move || {
-        loop {
-            let Ok(mut fifo) = OpenOptions::new().write(true).open(&fifo) else { return };
-            thread::sleep(Duration::from_millis(1100));
-            let _ = fifo.write_all(HEADER.as_bytes());
-            drop(fifo);
-            // The program has to see the end of the table.
-            thread::sleep(Duration::from_millis(100));
-        }
-    });
     for (signal, status) in [(libc::SIGTERM, 143), (libc::SIGINT, 130)] {
+        let (procfs, path) = procfs_with_fifo();
+        // Each report takes longer than the interval, so a tick is always
+        // pending. The next table begins after the report on the last.
+        let (next_table, next_tables) = mpsc::channel();
+        thread::spawn(move || {
+            for () in next_tables {
+                let mut fifo = OpenOptions::new().write(true).open(&path).unwrap();
+                thread::sleep(Duration::from_millis(1100));
+                let _ = fifo.write_all(HEADER.as_bytes());
+            }
+        });
         let mut program = every("1", procfs.path());
         program.process_group(0);
         let mut running = match Running::start(first_process(program)) {
@@ -452,8 +452,10 @@ fn signals_end_the_first_process_although_each_report_is_late() {
             Err(error) => return no_namespace(test_name!(), &error),
         };
         for _ in 0..2 {
+            next_table.send(()).unwrap();
             running.next();
         }
+        next_table.send(()).unwrap();
         send_signal(-(running.child.id() as libc::pid_t), signal);
         let ended = ends_within(&mut running.child, Duration::from_secs(4));
         assert_eq!(ended.code(), Some(status));

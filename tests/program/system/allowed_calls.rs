@@ -316,7 +316,7 @@ fn a_stopped_run_needs_no_other_call() {
         if is_repeated {
             assert_eq!((output.status.signal(), &stderr[..]), (Some(libc::SIGKILL), ""));
         } else {
-            let message = "network-connections: endless/net/tcp: Timer expired\n";
+            let message = "network-connections: endless/net/tcp: Timer expired (--timeout)\n";
             assert_eq!((output.status.code(), &stderr[..]), (Some(1), message));
         }
     }
