@@ -8,6 +8,7 @@ use libc::{AF_INET, AF_INET6, IPPROTO_UDP, NLM_F_DUMP, NLM_F_REQUEST};
 use super::errno::Errno;
 use super::netlink::{Message, split_message};
 use crate::bytes::decimal::parse_decimal;
+use crate::bytes::split::split_once;
 use crate::model::port::Port;
 use crate::model::socket::{Socket, SocketTable, State};
 
@@ -16,10 +17,17 @@ use crate::model::socket::{Socket, SocketTable, State};
 /// end, or read memory that does not belong to the dump. The sources are
 /// net/ipv4/inet_diag.c and net/ipv4/udp_diag.c.
 pub fn kernel_dump_is_reliable(release: &[u8]) -> bool {
-    // A release may continue with any byte after a number, as in `4.19-rc1`.
-    let mut numbers = release.split(|byte| !byte.is_ascii_digit()).map(parse_decimal);
-    let mut next = || numbers.next().flatten().unwrap_or(0);
-    (next(), next()) >= (4, 4)
+    let (major, rest) = split_once(release, b'.');
+    (leading_number(major), leading_number(rest.unwrap_or_default())) >= (4, 4)
+}
+
+/// Returns the number of the digits with which `text` begins, or 0 if `text`
+/// begins with no digit. A release may continue with any byte after a number,
+/// as in `4.19-rc1`.
+fn leading_number(text: &[u8]) -> u32 {
+    let is_other = |byte: &u8| !byte.is_ascii_digit();
+    let digits = text.split(is_other).next().unwrap_or_default();
+    parse_decimal(digits).unwrap_or(0)
 }
 
 // The libc crate lacks these constants of include/uapi/linux/inet_diag.h and
