@@ -90,7 +90,7 @@ class Formats(unittest.TestCase):
         self.assertEqual(parse_influx(output.stdout), parse_json(run_program()))
 
     def test_query_prints_counts_in_the_order_of_the_options(self):
-        # The program refuses the other keys, because their numbers can only be 0.
+        # The program refuses the other keys: their numbers can only be 0.
         numbers = {
             f"{table}.{state}": number
             for (table, state), number in self.numbers.items()

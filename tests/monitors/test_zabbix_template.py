@@ -238,8 +238,8 @@ def expected_numbers(host):
     path = f"/mnt/{host}"
     sockets, tracked = json.loads(run_program(path)), json.loads(run_program("--conntrack", path))
     queries = {
-        # Without --all, the program refuses the key tcp.LISTEN. All sockets of the
-        # tests have a remote address, so --all changes no number.
+        # Without --all, the program refuses the key tcp.LISTEN. All sockets of
+        # the tests have a remote address, so --all changes no number.
         "connections": (["--all"], [
             *(f"tcp.{state}" for state in sockets["tcp"]), "udp.ESTABLISHED", "udp.CLOSE",
             *(f"{table}.ESTABLISHED" for table in TABLES),
