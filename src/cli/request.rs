@@ -8,7 +8,7 @@ use super::options::OptionName;
 use super::usage_error::{Problem, UsageError};
 use crate::bytes::decimal::parse_decimal;
 use crate::bytes::name_list::named_enum;
-use crate::bytes::split::split_once;
+use crate::bytes::split::{split_once, split_path};
 use crate::kernel::proc_file::PROCFS;
 use crate::model::filter::Filter;
 use crate::model::key::{AlwaysZero, Key};
@@ -17,7 +17,7 @@ use crate::model::schema::Subject;
 use crate::model::threshold::{AlertRange, Query, Severity};
 use crate::output::format::Format;
 use crate::output::formats;
-use crate::output::temporary_name::is_temporary_path;
+use crate::output::temporary_name::TemporaryName;
 
 /// What a command line asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -238,7 +238,9 @@ impl<'a> Parser<'_, '_, 'a> {
             OptionName::Warning => return self.set_range(Severity::Warning, value),
             OptionName::Critical => return self.set_range(Severity::Critical, value),
             OptionName::Output if value.is_empty() => return Err(Problem::EmptyFile),
-            OptionName::Output if is_temporary_path(value) => return Err(Problem::TemporaryFile),
+            OptionName::Output if TemporaryName::parse(split_path(value).1).is_some() => {
+                return Err(Problem::TemporaryFile);
+            }
             OptionName::Output => self.plan.output = Some(value),
             OptionName::Interval => {
                 parse_seconds(value).ok_or(Problem::InvalidSeconds)?;

@@ -43,9 +43,3 @@ impl TemporaryName {
         Some(TemporaryName { process: parse_decimal(process)?, random: parse_decimal(random?)? })
     }
 }
-
-/// Returns whether the file at this path has the name of a temporary file.
-pub fn is_temporary_path(path: &[u8]) -> bool {
-    let name = path.rsplit(|&byte| byte == b'/').next();
-    name.is_some_and(|name| TemporaryName::parse(name).is_some())
-}

@@ -1,5 +1,6 @@
 //! A file that the program replaces, and that no reader sees incomplete.
 
+use network_connections::bytes::split::split_path;
 use network_connections::cli::failure::{Failure, Reason, Resource};
 use network_connections::kernel::directory::EntryNames;
 use network_connections::kernel::errno::Errno;
@@ -37,11 +38,11 @@ pub fn replace(path: &[u8], text: &TextBuffer, buffer: &mut Buffer) -> Result<()
         Ok(false) => return Err(failed(Reason::NotARegularFile)),
         Err(errno) => return Err(failed_call(errno)),
     }
-    remove_leftovers(&directory, buffer);
+    let (process, random) = (system::process_id(), system::random_number());
+    remove_leftovers(&directory, process, buffer);
 
     let mut name = [0; LONGEST_NAME];
     let mut name = TextBuffer::new(&mut name);
-    let (process, random) = (system::process_id(), system::random_number());
     TemporaryName { process, random }.compose(&mut name);
     // A run in another PID namespace may remove the temporary file as a
     // leftover, because the PID of this run means nothing there. So the
@@ -52,17 +53,6 @@ pub fn replace(path: &[u8], text: &TextBuffer, buffer: &mut Buffer) -> Result<()
             Err(Errno::NOENT) if retries.next().is_some() => {}
             written => return written.map_err(failed_temporary),
         }
-    }
-}
-
-/// Splits a path into the path of the directory and the name of the file.
-fn split_path(path: &[u8]) -> (&[u8], &[u8]) {
-    let slash = path.iter().rposition(|&byte| byte == b'/');
-    let split = slash.and_then(|slash| path.split_at_checked(slash + 1));
-    match split.unwrap_or((b".", path)) {
-        // A path that ends in a slash names a directory.
-        (directory, b"") => (directory, b"."),
-        split => split,
     }
 }
 
@@ -90,7 +80,10 @@ fn write(directory: &Fd, temporary: &[u8], contents: &[u8], file: &[u8]) -> Resu
 /// The function reads at most 1 MiB of the directory, which is at least 3,700
 /// names, so the time has a limit in a large directory. The function does
 /// nothing if this user may not read the directory.
-fn remove_leftovers(directory: &Fd, buffer: &mut Buffer) {
+///
+/// `own_process` is the PID of this run, which has not created its own file
+/// yet.
+fn remove_leftovers(directory: &Fd, own_process: u32, buffer: &mut Buffer) {
     let Ok(readable) = directory.open_entries() else { return };
     for _ in 0..64 {
         let entries = buffer.bytes_mut();
@@ -101,8 +94,7 @@ fn remove_leftovers(directory: &Fd, buffer: &mut Buffer) {
         }
         for name in (EntryNames { entries }) {
             let Some(TemporaryName { process, .. }) = TemporaryName::parse(name) else { continue };
-            // This run has not created its own file yet.
-            if process == system::process_id() || !system::is_running(process) {
+            if process == own_process || !system::is_running(process) {
                 directory.remove(name);
             }
         }
