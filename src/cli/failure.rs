@@ -160,7 +160,9 @@ impl Reason {
             Reason::NotARegularFile => b"Not a regular file",
             Reason::OnlyForRoot => b"Permission denied (only root may read it)",
             Reason::NoConntrackTable => b"The kernel lacks CONFIG_NF_CONNTRACK_PROCFS",
-            Reason::OldConntrack => b"No such file or directory (the kernel has only ip_conntrack, which is not supported)",
+            Reason::OldConntrack => {
+                b"No such file or directory (the kernel has only ip_conntrack, which is not supported)"
+            }
             Reason::NoConntrack => {
                 b"No such file or directory (is nf_conntrack loaded? OpenWrt: kmod-nf-conntrack)"
             }

@@ -115,9 +115,11 @@ impl<'a, const WORDS: usize> TableReader<'a, WORDS> {
             let line = self.buffer.bytes_mut().get(1..end).unwrap_or_default();
             if !socket_row::begins_header(line) {
                 self.retain(0, end, HEAD_LENGTH)?;
-                let is_empty_file = read_length == 0;
-                let empty_line = MalformedLine { number: 1, head_length: 0 };
-                return if is_empty_file { Err(empty_line) } else { Ok(()) };
+                if read_length > 0 {
+                    return Ok(());
+                }
+                // The file is empty.
+                return Err(MalformedLine { number: 1, head_length: 0 });
             }
             // The reader skips the rest of the header like the rest of an
             // accepted row. The search for the end of the header must not find

@@ -131,10 +131,9 @@ named_enum! {
 /// not above `limit`, the result may be one too high. 42 million entries take
 /// 13 GB of memory. If `limit` is below 100 then, the result is [`u32::MAX`].
 pub fn percentage(entries: u32, limit: u32) -> u32 {
-    let percentage = match entries.checked_mul(100) {
-        Some(hundredfold) => hundredfold.checked_div(limit),
-        None if limit == 0 => None,
-        None => Some(entries.checked_div(limit / 100).unwrap_or(u32::MAX)),
-    };
-    percentage.unwrap_or_default()
+    match entries.checked_mul(100) {
+        Some(hundredfold) => hundredfold.checked_div(limit).unwrap_or(0),
+        None if limit == 0 => 0,
+        None => entries.checked_div(limit / 100).unwrap_or(u32::MAX),
+    }
 }

@@ -181,6 +181,8 @@ fn count(plan: &Plan, buffer: &mut Buffer, counts: &mut Counts) -> Result<(), Fa
             procfs::count_connections(&procfs, &plan.filter, buffer, counts)?;
             let mut keys = plan.queries.iter().map(|query| query.key);
             let is_fill_needed = keys.any(|key| matches!(key, Key::Table(_)));
+            // Every later call fails after the time of `--timeout`, too. The
+            // message names the file in which the time ended.
             counts.table_fill = match procfs::read_table_fill(&procfs, buffer) {
                 Err(failure) if is_fill_needed || failure.reason == Reason::Errno(Errno::TIME) => {
                     return Err(failure);

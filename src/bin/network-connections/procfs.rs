@@ -44,14 +44,18 @@ impl Procfs {
             let reason = Reason::Errno(errno);
             Failure { resource: Resource::Procfs, reason }
         })?;
-        let is_own = path == PROCFS;
-        let unread = if is_own { Err(Errno::NOENT) } else { namespace(&directory) };
-        let namespace = match unread {
-            Ok(namespace) => Some(namespace),
-            Err(Errno::NOENT | Errno::NOTDIR | Errno::INVAL | Errno::ACCES | Errno::PERM) => None,
+        let mut procfs = Procfs { directory, is_own: path == PROCFS, namespace: None };
+        if procfs.is_own {
+            return Ok(procfs);
+        }
+        match namespace(&procfs.directory) {
+            Ok(namespace) => procfs.namespace = Some(namespace),
+            // The directory belongs to no process, or the program may not read
+            // the link.
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::INVAL | Errno::ACCES | Errno::PERM) => {}
             Err(errno) => return Err(namespace_failure(Reason::Errno(errno))),
-        };
-        Ok(Procfs { directory, is_own, namespace })
+        }
+        Ok(procfs)
     }
 
     /// Checks that the process of the directory is still in the network
@@ -210,8 +214,8 @@ pub fn read_table_fill(procfs: &Procfs, buffer: &mut Buffer) -> Result<TableFill
 /// Opens the directory [`PROCFS`] if `procfs` is the directory of a process in
 /// the program's own network namespace.
 fn open_own(procfs: &Procfs) -> Option<Fd> {
-    let namespace = procfs.namespace.as_ref()?;
-    if Procfs::open(b"/proc/self").ok()?.namespace.as_ref() != Some(namespace) {
+    procfs.namespace?;
+    if Procfs::open(b"/proc/self").ok()?.namespace != procfs.namespace {
         return None;
     }
     Fd::open_directory(PROCFS).ok()
